@@ -1,0 +1,23 @@
+"""Attest: speech recognition whose results can be checked.
+
+from asr import Transcriber
+
+print(Transcriber("runs/an4")("speech.flac").text)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asr.transcribe.transcriber import Transcriber as Transcriber
+    from asr.transcribe.transcriber import Transcript as Transcript
+
+__all__ = ["Transcriber", "Transcript"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes seconds to load: only for those who use it.
+    if name in __all__:
+        from asr.transcribe import transcriber
+
+        return getattr(transcriber, name)
+    raise AttributeError(f"module 'asr' has no attribute {name!r}")

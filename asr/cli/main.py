@@ -1,0 +1,59 @@
+"""`asr COMMAND`: what every command shares."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from asr.cli import run, show, transcribe
+from asr.errors import AsrError
+
+COMMANDS = (run, show, transcribe)
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses and calls. Errors that a user can mend are printed without a traceback; bugs show theirs.
+
+    Returns:
+        0 when all went well, 1 after an error of the user's, 2 for a wrong command line, 130 when interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.call(options))
+    except AsrError as error:
+        print(f"asr: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("asr: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`asr show RUN | head`): nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="asr",
+        description="Attest: speech recognition whose results can be checked.",
+        epilog="`asr COMMAND --help` tells about one command.",
+    )
+    parser.add_argument("--version", action="version", version=f"attest-asr {version('attest-asr')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        summary = str(command.__doc__).partition(": ")[2].partition("\n")[0]
+        sub = commands.add_parser(
+            command.NAME,
+            help=summary,
+            description=str(command.__doc__).partition(": ")[2],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(call=command.call)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

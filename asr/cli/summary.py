@@ -1,0 +1,113 @@
+"""A run for people: what `asr run` ends with and `asr show` prints."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from asr.runs.record import CorpusUsed, Record, Result
+
+
+def print_summary(folder: Path, record: Record) -> None:
+    """Corpus, results and where the files are. Made for a terminal and for `grep WER` alike."""
+    console = Console(highlight=False)
+    if record.corpus:
+        console.print(_corpus_table(record.corpus))
+    if record.model and record.times:
+        console.print(
+            f"{record.model.parameters:,} parameters, {record.model.steps:,} steps, best of "
+            f"{len(record.epochs)} epochs: {record.model.best_epoch}; training {_minutes(record.times.training)}, "
+            f"decoding at real-time factor {record.times.real_time_factor:.4f}",
+            soft_wrap=True,
+        )
+    synthetic = " (synthetic speech)" if record.corpus and record.corpus.synthetic else ""
+    for part, result in record.results.items():
+        console.print(f"{record.recipe.name}{synthetic} {part}: {_sentence(result)}", soft_wrap=True)
+    if record.status != "complete":
+        console.print(f"this run is {record.status}; `{record.command}` goes on with it", soft_wrap=True)
+    console.print(f"record: {folder / 'record.json' if folder.is_dir() else folder}", soft_wrap=True)
+
+
+def _sentence(result: Result) -> str:
+    words, low, high = result.words, *result.wer_interval_95
+    return (
+        f"WER {result.wer:.2%} (95 % interval {low:.2%} to {high:.2%}; {words.substitutions} substitutions, "
+        f"{words.deletions} deletions, {words.insertions} insertions in {words.reference_length} words), "
+        f"CER {result.cer:.2%}, sentences wrong {result.wrong_sentences} of {result.sentences}"
+    )
+
+
+def _corpus_table(corpus: CorpusUsed) -> Table:
+    made = "synthetic" if corpus.synthetic else corpus.source
+    table = Table(title=f"corpus {corpus.name} ({made}); lock file: {corpus.lock}", title_justify="left")
+    for title, justify in (
+        ("part", "left"),
+        ("utterances", "right"),
+        ("speech", "right"),
+        ("speakers", "right"),
+    ):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    table.add_column("identity")
+    for name, part in corpus.splits.items():
+        table.add_row(
+            name, f"{part.utterances:,}", _minutes(part.seconds), str(part.speakers), part.digest[:16]
+        )
+    return table
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"
+
+
+def print_details(folder: Path, record: Record) -> None:
+    """Everything that a person asks of a run."""
+    console = Console(highlight=False)
+    environment, code = record.environment, record.sessions[-1].code
+    changed = ", with changes" if code.changed else ""
+    lines = [
+        f"{record.command}",
+        f"seed {record.recipe.seed}, recipe {record.recipe_digest[:16]}, status {record.status}",
+        f"code {code.version}, commit {code.commit[:12] or 'unknown'}{changed}, digest {code.digest[:16]}",
+        f"{environment.processor}, {environment.cores} cores, {environment.memory / 2**30:.0f} GiB, "
+        f"{environment.system}, Python {environment.python}",
+        ", ".join(f"{name} {version}" for name, version in environment.packages.items()),
+    ]
+    for session in record.sessions:
+        memory = f", peak memory {session.peak_memory / 2**20:.0f} MiB" if session.peak_memory else ""
+        lines.append(
+            f"session {session.started} to {session.finished or 'its end unknown'}: {session.device}, "
+            f"{session.workers} workers{memory}"
+        )
+    if record.model:
+        lines.append(f"weights {record.model.weights_digest[:16]}")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+    if record.corpus:
+        for item in record.corpus.left_out:
+            console.print(f"left out of training: {item.id}: {item.reason}", markup=False, soft_wrap=True)
+        if record.corpus.shared_speakers:
+            console.print(
+                f"speakers heard in training and in the test part: {', '.join(record.corpus.shared_speakers)}",
+                soft_wrap=True,
+            )
+    if record.epochs:
+        console.print(_epoch_table(record))
+    print_summary(folder, record)
+
+
+def _epoch_table(record: Record) -> Table:
+    table = Table(title="epochs", title_justify="left")
+    for title in ("epoch", "rate", "loss", "dev WER", "dev CER", "clipped", "seconds", ""):
+        table.add_column(title, justify="right")
+    for epoch in record.epochs:
+        table.add_row(
+            str(epoch.epoch),
+            f"{epoch.learning_rate:.2e}",
+            f"{epoch.train_loss:.4f}",
+            f"{epoch.dev.wer:.2%}",
+            f"{epoch.dev.cer:.2%}",
+            f"{epoch.clipped:.0%}",
+            f"{epoch.seconds:.1f}",
+            "; ".join(["best so far"] * epoch.best + epoch.warnings),
+        )
+    return table

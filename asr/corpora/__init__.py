@@ -1,0 +1,20 @@
+"""Readers of corpora, one file each, and what fetches a corpus and proves that it is the right one."""
+
+from asr.corpora.lock import SplitLock, lock_of, write_lock
+from asr.corpora.prepare import PreparedCorpus, prepare
+from asr.corpora.reading import CorpusSource, Progress, Reader, Splits
+from asr.corpora.registry import get_reader, readers
+
+__all__ = [
+    "CorpusSource",
+    "PreparedCorpus",
+    "Progress",
+    "Reader",
+    "SplitLock",
+    "Splits",
+    "get_reader",
+    "lock_of",
+    "prepare",
+    "readers",
+    "write_lock",
+]

@@ -1,0 +1,108 @@
+"""What a corpus reader is: where the corpus is to be had, what its folder looks like, who says what in it."""
+
+from collections.abc import Callable, Collection, Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.errors import CorpusError
+from asr.manifest import Utterance
+
+Progress = Callable[[str, int, int], None]  # (what, done, total); total is 0 when unknown
+Splits = dict[str, list[Utterance]]  # "train" and "test", utterances in a fixed order
+
+AUDIO_SUFFIXES = (".sph", ".wav", ".flac")  # a corpus converted between these stays the same corpus
+DEPTH = 2  # folders below the given one in which a corpus is looked for
+
+
+@dataclass(frozen=True)
+class CorpusSource:
+    """An archive at public addresses."""
+
+    archive: str  # file name under which it is kept in the cache
+    urls: tuple[str, ...]  # mirrors, tried in turn
+    sha256: str | None = None  # of the archive, only where it is published
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One corpus: exactly one of `source` (it is downloaded) and `make` (it is made here) is set.
+
+    `read(folder)` is given the folder in which `marker` was found. It opens no audio: every utterance has an
+    absolute `audio_filepath`, `duration` 0 and no digest; `prepare` decodes and fills these in. Words stay
+    as the corpus has them; normalising belongs to the recipe. It raises CorpusError naming what is missing.
+
+    `make(cache, progress, workers)` gives back the finished folder, kept under `cache`: quick when it is
+    there already, never a half one.
+    """
+
+    name: str
+    title: str
+    licence: str
+    layout: str  # what the folder looks like, for error messages
+    marker: str  # glob that matches in the corpus's folder and nowhere else
+    read: Callable[[Path], Splits]
+    source: CorpusSource | None = None
+    make: Callable[[Path, Progress, int], Path] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.source is None) == (self.make is None):
+            raise ValueError(f"reader {self.name}: set exactly one of source and make")
+
+
+def corpus_folder(reader: Reader, given: Path) -> Path:
+    """The folder at or up to two levels below `given` in which the reader's marker matches.
+
+    Raises:
+        CorpusError: no such folder, or several; the message says which layout was expected.
+    """
+    level = [given]
+    for _ in range(DEPTH + 1):
+        found = [folder for folder in level if any(folder.glob(reader.marker))]
+        if len(found) == 1:
+            return found[0].resolve()
+        if found:
+            raise CorpusError(
+                f"{given}: {len(found)} folders look like {reader.name} ({', '.join(map(str, found[:3]))}); "
+                f"name one of them"
+            )
+        level = [sub for folder in level for sub in sorted(folder.iterdir()) if _may_hold(sub)]
+    there = sorted(item.name + "/" * item.is_dir() for item in given.iterdir())
+    contents = f"found {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}" if there else "it is empty"
+    raise CorpusError(f"{given}: not a {reader.name} folder ({contents}); expected {reader.layout}")
+
+
+def _may_hold(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def data_file(name: str) -> Path:
+    """A file of the project's `data/` folder; whether it exists is the caller's to check.
+
+    In the source tree the folder lies beside the package; an installed package carries it inside.
+    """
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "data"
+    return (inside if inside.is_dir() else package.parent / "data") / name
+
+
+def audio_files(folder: Path) -> dict[str, Path]:
+    """Audio below `folder`, by relative path without suffix; of several suffixes, the first listed counts."""
+    found: dict[str, Path] = {}
+    for suffix in reversed(AUDIO_SUFFIXES):
+        for path in sorted(folder.rglob(f"*{suffix}")):
+            if not path.name.startswith("."):  # what some desktops leave beside a file
+                found[path.relative_to(folder).with_suffix("").as_posix()] = path
+    return found
+
+
+def need_all(what: str, needed: Collection[str], present: Container[str]) -> None:
+    """Raises CorpusError naming what is needed and not present: ten of them and the count."""
+    missing = [name for name in needed if name not in present]
+    if missing:
+        raise CorpusError(f"{what}: {len(missing)} of {len(needed)} missing: {some(missing)}")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first ten names and how many more there are."""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more

@@ -1,0 +1,26 @@
+"""The readers by name."""
+
+from importlib import import_module
+
+from asr.corpora.reading import Reader
+from asr.errors import CorpusError
+
+NAMES = ("an4", "digits", "fsdd", "yesno")
+
+
+def get_reader(name: str) -> Reader:
+    """The reader called `name`.
+
+    Raises:
+        CorpusError: there is none; the message lists the known ones.
+    """
+    if name not in NAMES:
+        raise CorpusError(f"no corpus is called {name!r}; known are {', '.join(NAMES)}")
+    reader = import_module(f"asr.corpora.{name}").READER
+    assert isinstance(reader, Reader)
+    return reader
+
+
+def readers() -> tuple[Reader, ...]:
+    """All readers, by name."""
+    return tuple(get_reader(name) for name in NAMES)

@@ -1,0 +1,34 @@
+"""Every hypothesis beside its reference, with its errors: the file that a word error rate comes from."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from asr.files import write_text
+from asr.scoring import Score, count_errors, score
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What was said and what was heard, both normalised."""
+
+    id: str
+    speaker: str
+    reference: str
+    hypothesis: str
+
+
+def write_hypotheses(path: Path, hypotheses: Sequence[Hypothesis]) -> None:
+    """JSON Lines, in the order of the ids, with the word errors of each."""
+    lines = []
+    for item in sorted(hypotheses, key=lambda item: item.id):
+        errors = asdict(count_errors(item.reference, item.hypothesis))
+        lines.append(json.dumps({**asdict(item), "errors": errors}, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))
+
+
+def score_hypotheses(hypotheses: Sequence[Hypothesis], bootstrap: int) -> Score:
+    """In the order of the ids, so that the bootstrap draws the same whatever the order of decoding."""
+    ordered = sorted(hypotheses, key=lambda item: item.id)
+    return score([(item.reference, item.hypothesis) for item in ordered], bootstrap=bootstrap)

@@ -1,0 +1,1 @@
+"""The acoustic model: waveforms and lengths in, log-probs and lengths out."""

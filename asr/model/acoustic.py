@@ -1,0 +1,104 @@
+"""The acoustic model: front end, convolutions, projection, recurrent layers, output layer."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from asr.model.convolution import Convolutions, strided
+from asr.model.frontend import FrontEnd
+from asr.model.masking import dropout, spec_augment
+from asr.model.padding import valid
+from asr.model.recurrent import RecurrentLayer
+from asr.randomness import Draws, torch_generator
+from asr.recipe import FrontEnd as FrontEndSettings
+from asr.recipe import Model as ModelSettings
+from asr.recipe import SpecAugment
+
+
+class Posteriors(NamedTuple):
+    """What the model heard."""
+
+    log_probs: Tensor  # (B, T, V) natural log, normalised; without meaning past each length
+    lengths: Tensor  # (B,) frames
+    intermediate: Tensor | None = None  # (B, T, V) of the middle layer, in training with such a loss
+
+
+class AcousticModel(nn.Module):
+    """Waveforms to log-probs over tokens and the blank (token 0).
+
+    Shape:
+        waveforms (B, samples) float32 at the front end's sample rate, zero past each length;
+        lengths (B,) samples -> Posteriors
+    """
+
+    def __init__(self, front_end: FrontEndSettings, settings: ModelSettings, tokens: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.front_end = FrontEnd(front_end)
+        self.convolutions = Convolutions(settings.convolutions, front_end.features)
+        self.input_norm = nn.LayerNorm(self.convolutions.outputs)
+        self.projection = nn.Linear(self.convolutions.outputs, settings.projection)
+        width = settings.hidden * (2 if settings.bidirectional else 1)
+        inputs = [settings.projection] + [width] * (settings.layers - 1)
+        self.recurrent = nn.ModuleList(
+            RecurrentLayer(size, settings.hidden, bidirectional=settings.bidirectional) for size in inputs
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in inputs)
+        self.output = nn.Linear(width, tokens)
+
+    @property
+    def stride(self) -> int:
+        """Samples between two outputs."""
+        stride = self.front_end.settings.hop_samples
+        for layer in self.settings.convolutions:
+            stride *= layer.stride[0]
+        return stride
+
+    def output_length(self, samples: int) -> int:
+        """Outputs for an utterance of so many samples."""
+        length = torch.tensor(1 + samples // self.front_end.settings.hop_samples)
+        for layer in self.settings.convolutions:
+            length = strided(length, layer.stride[0])
+        return int(length)
+
+    def forward(
+        self,
+        waveforms: Tensor,
+        lengths: Tensor,
+        draws: Draws | None = None,
+        masks: SpecAugment | None = None,
+    ) -> Posteriors:
+        """`draws` and `masks` are given in training: they switch dropout and SpecAugment on."""
+        features, frames = self.front_end(waveforms, lengths)
+        if draws is not None and masks is not None:
+            per_second = self.front_end.settings.sample_rate / self.front_end.settings.hop_samples
+            features = spec_augment(features, frames, masks, draws, per_second)
+        planes, frames = self.convolutions(features, frames)
+        values = self.projection(self.input_norm(planes))
+        middle = None
+        for index, (layer, norm) in enumerate(zip(self.recurrent, self.norms, strict=True)):
+            values = dropout(values, self.settings.dropout, draws, f"recurrent.{index}")
+            values = norm(layer(values, frames))
+            values = values * valid(frames, values.shape[1])[:, :, None]
+            if (
+                draws is not None
+                and self.settings.intermediate_loss
+                and index == (len(self.recurrent) - 1) // 2
+            ):
+                middle = self._log_probs(values, draws, "intermediate")
+        return Posteriors(self._log_probs(values, draws, "output"), frames, middle)
+
+    def _log_probs(self, values: Tensor, draws: Draws | None, layer: str) -> Tensor:
+        logits: Tensor = self.output(dropout(values, self.settings.dropout, draws, layer))
+        return logits.float().log_softmax(-1)
+
+
+def new_model(front_end: FrontEndSettings, settings: ModelSettings, tokens: int, seed: int) -> AcousticModel:
+    """A model with fresh weights that depend on the seed alone."""
+    state = torch.random.get_rng_state()  # torch's initialisers draw from its one global generator
+    try:
+        torch.random.set_rng_state(torch_generator(seed, "weights").get_state())
+        return AcousticModel(front_end, settings, tokens)
+    finally:
+        torch.random.set_rng_state(state)

@@ -1,0 +1,141 @@
+"""The bundle: a self-sufficient folder that holds a model. Weights are safetensors, the rest is JSON.
+
+model.json           format, architecture, front end, text normaliser, tokenizer, digest of the weights
+weights.safetensors  parameters by name, float32
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from asr.errors import BundleError, TokenizerError
+from asr.files import sha256_file, whole_file, write_json
+from asr.model.acoustic import AcousticModel
+from asr.model.frontend import FrontEnd as FrontEndModule
+from asr.recipe import FrontEnd, Frozen, Model
+from asr.tokenizer import Tokenizer, tokenizer_from_json
+
+FORMAT = 1
+
+
+class Description(Frozen):
+    """model.json."""
+
+    format: int
+    name: str
+    front_end: FrontEnd
+    model: Model
+    text: Literal["plain-1"]
+    tokenizer: dict[str, Any]
+    weights: str  # SHA-256 of weights.safetensors
+    recipe_digest: str  # of the run that made it; "" when unknown
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model ready to use, in evaluation mode, on the CPU."""
+
+    description: Description
+    model: AcousticModel
+    tokenizer: Tokenizer
+
+
+def save_bundle(
+    folder: Path,
+    model: AcousticModel,
+    tokenizer: Tokenizer,
+    *,
+    name: str,
+    text: Literal["plain-1"],
+    recipe_digest: str = "",
+) -> Description:
+    """Writes the folder; model.json comes last, so a bundle with one is complete."""
+    weights = folder / "weights.safetensors"
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    with whole_file(weights) as part:
+        save_file(tensors, part)
+    description = Description(
+        format=FORMAT,
+        name=name,
+        front_end=model.front_end.settings,
+        model=model.settings,
+        text=text,
+        tokenizer=tokenizer.to_json(),
+        weights=sha256_file(weights),
+        recipe_digest=recipe_digest,
+    )
+    write_json(folder / "model.json", description.model_dump(mode="json"))
+    return description
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Reads a bundle and checks its weights against the digest in model.json.
+
+    Raises:
+        BundleError: a file is missing, altered, or of another format; the message names it.
+    """
+    description = _read_description(folder)
+    weights = folder / "weights.safetensors"
+    if not weights.is_file():
+        raise BundleError(f"{weights}: missing; a bundle is model.json and weights.safetensors")
+    found = sha256_file(weights)
+    if found != description.weights:
+        raise BundleError(
+            f"{weights}: altered or damaged: SHA-256 is {found[:12]}…, model.json says "
+            f"{description.weights[:12]}…; get the bundle again"
+        )
+    try:
+        tokenizer = tokenizer_from_json(description.tokenizer)
+    except TokenizerError as error:
+        raise BundleError(f"{folder / 'model.json'}: {error}") from None
+    with torch.device("meta"):
+        model = AcousticModel(description.front_end, description.model, tokenizer.size)
+    model = _with_weights(model, weights, description)
+    return Bundle(description, model.eval().requires_grad_(False), tokenizer)
+
+
+def weights_digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, shapes and float32 bytes, in the order of the names. Knows no file format."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {list(value.shape)} {value.dtype}\n".encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_description(folder: Path) -> Description:
+    path = folder / "model.json"
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder}: no model here (no model.json); give a bundle folder or a run") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path}: not JSON ({error})") from None
+    version = tree.get("format") if isinstance(tree, dict) else None
+    if version != FORMAT:
+        raise BundleError(f"{path}: bundle format {version!r}; this version of Attest reads format {FORMAT}")
+    try:
+        return Description.model_validate_json(json.dumps(tree))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BundleError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _with_weights(model: AcousticModel, weights: Path, description: Description) -> AcousticModel:
+    try:
+        tensors = load_file(weights)
+        model.load_state_dict(tensors, assign=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise BundleError(f"{weights}: does not fit model.json: {error}") from None
+    # The front end's tables follow from its settings and are not in the file.
+    model.front_end = FrontEndModule(description.front_end)
+    return model

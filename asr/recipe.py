@@ -1,0 +1,308 @@
+"""The recipe: everything that a run depends on besides the corpus and the code, as checked, frozen data.
+
+A recipe is TOML. It may say `extends = "other.toml"` (a path beside it) and change a few keys; `--set
+train.epochs=3` changes one key from the command line. An unknown key, a wrong type or an impossible value
+is a `RecipeError` that names the key and says what is allowed.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from asr.errors import RecipeError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Frozen(BaseModel):
+    """Strict, immutable, closed: what is not named here is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Corpus(Frozen):
+    """Which corpus, and how its training part is split. The test part is the corpus's own."""
+
+    name: str  # a reader in asr.corpora
+    dev_speakers: Count = 0  # whole speakers of the training part held out as development data
+    dev_utterances: Count = 0  # for a corpus with one speaker: utterances held out instead
+    split_key: str = "dev"  # another key draws other development speakers
+    min_seconds: Annotated[float, Field(ge=0)] = 0.1  # shorter utterances are left out, and named
+    max_seconds: Annotated[float, Field(gt=0)] = 30.0  # longer ones likewise
+
+    @model_validator(mode="after")
+    def _one_way_to_hold_out(self) -> Self:
+        if (self.dev_speakers > 0) == (self.dev_utterances > 0):
+            raise ValueError(
+                "set exactly one of dev_speakers and dev_utterances to 1 or more: development data "
+                "decides the learning, so there must be some"
+            )
+        return self
+
+
+class Tokenizer(Frozen):
+    """Output units: characters, or subwords of a SentencePiece unigram model, learned from the training texts."""
+
+    kind: Literal["characters", "subwords"] = "characters"
+    size: Count = 0  # pieces, for subwords
+    alphabet: str = ""  # the only characters that a training text may have; "" takes what they have
+
+    @model_validator(mode="after")
+    def _subwords_need_a_size(self) -> Self:
+        if self.kind == "subwords" and self.size < 8:
+            raise ValueError(f"subwords need size = 8 or more, got {self.size}")
+        if self.kind == "characters" and self.size:
+            raise ValueError("size is for subwords only; characters are those of the training texts")
+        return self
+
+
+class FrontEnd(Frozen):
+    """Waveform to features. Travels with every model: weights are useless without it."""
+
+    kind: Literal["log-mel", "mfcc"] = "log-mel"
+    sample_rate: Positive = 16_000  # Hz
+    window: float = 0.025  # seconds
+    hop: float = 0.010  # seconds
+    mels: Positive = 80
+    coefficients: Positive = 40  # cepstra, for MFCC only
+    low: Annotated[float, Field(ge=0)] = 20.0  # Hz, lower edge of the first mel band
+    high: Annotated[float, Field(ge=0)] = 0.0  # Hz, upper edge of the last; 0 is half the sample rate
+    pre_emphasis: Annotated[float, Field(ge=0, lt=1)] = 0.97
+    floor: Annotated[float, Field(gt=0)] = 1e-10  # power below which the logarithm is cut
+    normalise: Literal["utterance", "none"] = "utterance"  # mean 0, variance 1 in each band
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not 0 < self.hop <= self.window:
+            raise ValueError(f"need 0 < hop <= window, got {self.hop} s and {self.window} s")
+        if not self.low < self.upper_edge <= self.sample_rate / 2:
+            raise ValueError(
+                f"need low < high <= {self.sample_rate / 2:g} Hz (half the sample rate), "
+                f"got {self.low:g} and {self.upper_edge:g}"
+            )
+        if self.kind == "mfcc" and self.coefficients > self.mels:
+            raise ValueError(f"need coefficients <= mels, got {self.coefficients} and {self.mels}")
+        return self
+
+    @property
+    def upper_edge(self) -> float:
+        """Hz."""
+        return self.high or self.sample_rate / 2
+
+    @property
+    def window_samples(self) -> int:
+        return round(self.window * self.sample_rate)
+
+    @property
+    def hop_samples(self) -> int:
+        return round(self.hop * self.sample_rate)
+
+    @property
+    def features(self) -> int:
+        """Values in a frame."""
+        return self.coefficients if self.kind == "mfcc" else self.mels
+
+
+class Convolution(Frozen):
+    """One two-dimensional convolution: time first, frequency second."""
+
+    channels: Positive
+    kernel: tuple[Positive, Positive] = (3, 3)
+    stride: tuple[Positive, Positive] = (1, 1)
+
+    @model_validator(mode="after")
+    def _odd_kernel(self) -> Self:
+        if any(size % 2 == 0 for size in self.kernel):
+            raise ValueError(f"kernel sizes must be odd so that frames stay centred, got {list(self.kernel)}")
+        return self
+
+
+class Model(Frozen):
+    """Acoustic model: convolutions, projection, recurrent layers, output layer."""
+
+    convolutions: tuple[Convolution, ...] = (
+        Convolution(channels=32, stride=(2, 2)),
+        Convolution(channels=32, stride=(1, 2)),
+    )
+    projection: Positive = 256  # values a frame going into the recurrent layers
+    layers: Positive = 3
+    hidden: Positive = 256  # LSTM units in each direction
+    bidirectional: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2  # before every recurrent layer and the output layer
+    intermediate_loss: Annotated[float, Field(ge=0, lt=1)] = 0.0  # weight of a CTC loss on the middle layer
+
+
+class SpecAugment(Frozen):
+    """Masks over features in training (Park et al., 2019); 0 masks switch it off."""
+
+    frequency_masks: Count = 2
+    frequency_share: Share = 0.25  # widest mask, of all bands
+    time_masks: Count = 2
+    time_share: Share = 0.15  # widest mask, of the utterance's frames
+    time_seconds: Annotated[float, Field(ge=0)] = 0.4  # and never wider than this
+
+
+class Augment(Frozen):
+    """Changes to waveforms in training."""
+
+    speed: tuple[Annotated[float, Field(gt=0.4, lt=2.5)], ...] = (0.9, 1.0, 1.1)  # one is drawn an utterance
+    noise_probability: Share = 0.0  # share of utterances with noise added
+    noise_snr: tuple[float, float] = (10.0, 30.0)  # dB, drawn evenly in between
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.speed:
+            raise ValueError("speed needs one factor or more; [1.0] leaves the speed as it is")
+        if self.noise_snr[0] > self.noise_snr[1]:
+            raise ValueError(f"noise_snr is [low, high] in dB, got {list(self.noise_snr)}")
+        return self
+
+
+class Train(Frozen):
+    """How the model learns."""
+
+    epochs: Positive = 50
+    patience: Count = 0  # epochs without a better development result before stopping; 0 never stops early
+    utterances: Positive = 8  # in a micro-batch, at most
+    seconds: Annotated[float, Field(gt=0)] = 120.0  # of padded audio in a micro-batch, at most
+    micro_batches: Positive = 2  # in a step, whatever the number of workers
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3  # at its peak
+    warm_up: Share = 0.1  # share of all steps in which the rate rises; then it falls as a half cosine
+    final_rate: Share = 0.01  # share of the peak that is left at the end
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    betas: tuple[Share, Share] = (0.9, 0.98)
+    clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of the gradient of the loss in nats a token
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.998  # decay of the moving average of weights; 0: none
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0  # of work lost at most by a killed process
+
+
+class Score(Frozen):
+    """How the result is stated."""
+
+    bootstrap: Positive = 10_000  # samples for the 95 % interval
+    batch_utterances: Positive = 16
+    batch_seconds: Annotated[float, Field(gt=0)] = 240.0
+
+
+class Recipe(Frozen):
+    """A run, whole. `asr run` writes it back with every default, so the record alone re-runs it."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    seed: Count = 1
+    corpus: Corpus
+    text: Literal["plain-1"] = "plain-1"  # version of the text normaliser
+    tokenizer: Tokenizer = Tokenizer()
+    front_end: FrontEnd = FrontEnd()
+    spec_augment: SpecAugment = SpecAugment()
+    augment: Augment = Augment()
+    model: Model = Model()
+    train: Train = Train()
+    score: Score = Score()
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of every key."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe whole, every default included."""
+    import tomli_w
+
+    return tomli_w.dumps(recipe.model_dump(mode="json"))
+
+
+def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
+    """Reads a recipe, what it extends, and `key.path=value` changes.
+
+    Raises:
+        RecipeError: the file, a key or a value is wrong; the message names it.
+    """
+    tree = _read_tree(path, ())
+    for change in changes:
+        _apply_change(tree, change)
+    return recipe_from_tree(tree, str(path))
+
+
+def recipe_from_tree(tree: dict[str, Any], source: str) -> Recipe:
+    """Checks plain data (from TOML or a record). `source` names it in errors."""
+    try:
+        # JSON mode: TOML arrays become tuples and whole numbers are taken where a float is due.
+        return Recipe.model_validate_json(json.dumps(tree))
+    except ValidationError as error:
+        raise RecipeError(f"{source}: " + "; ".join(_explain(item) for item in error.errors())) from None
+
+
+def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise RecipeError(f"{path}: recipes extend each other in a circle: {' -> '.join(map(str, seen))}")
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe; `ls recipes/` shows those of the project") from None
+    except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a readable text file ({error}); a recipe is a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise RecipeError(f"{path}: extends must be the name of a recipe file, got {parent!r}")
+    return _merge(_read_tree(path.parent / parent, (*seen, path.resolve())), tree)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both_tables = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both_tables else value
+    return merged
+
+
+def _apply_change(tree: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {change}: expected KEY=VALUE, for example --set train.epochs=3")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string, so that --set tokenizer.kind=subwords needs no quotes
+    *tables, last = key.strip().split(".")
+    for name in tables:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise RecipeError(f"--set {change}: {name} is a value, not a table")
+    tree[last] = value
+
+
+def _explain(item: Any) -> str:
+    """One pydantic complaint in our words: key, what was found, what is allowed."""
+    location = [part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    key = ".".join(map(str, location)) or "the recipe"
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key}; allowed here: {', '.join(_allowed_keys(location[:-1]))}"
+    if item["type"] == "missing":
+        return f"key {key} is missing"
+    message = item["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
+    return f"{key}: {message}{found}"
+
+
+def _allowed_keys(location: list[Any]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in location:
+        if isinstance(part, int):
+            model = Convolution  # the only array of tables
+            continue
+        annotation = model.model_fields[part].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return sorted(model.model_fields)

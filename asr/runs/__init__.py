@@ -1,0 +1,1 @@
+"""A run from corpus to word error rate, and the record that it leaves."""

@@ -1,0 +1,131 @@
+"""On what a run was computed. Holds no host name, user name or path: records are meant to be published."""
+
+import hashlib
+import os
+import platform
+import resource
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.recipe import Frozen
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "soundfile",
+    "soxr",
+    "safetensors",
+    "sentencepiece",
+    "jiwer",
+    "rapidfuzz",
+    "pydantic",
+    "espeakng-loader",
+)
+
+
+class Code(Frozen):
+    """Which code ran."""
+
+    version: str
+    commit: str  # "" outside a git checkout
+    changed: bool  # files of the package differ from the commit
+    digest: str  # SHA-256 over the package's source files: names the code even without git
+
+
+class Environment(Frozen):
+    """Machine and libraries."""
+
+    python: str
+    system: str
+    machine: str
+    processor: str
+    instructions: str  # what torch's kernels were chosen for: AVX2, AVX512, ...
+    cores: int
+    memory: int  # bytes
+    packages: dict[str, str]
+    libsndfile: str
+    torch_build: dict[str, str]  # BLAS, oneDNN, CUDA, compiler
+    variables: dict[str, str]  # those that decide numerics
+
+
+def read_code() -> Code:
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    commit = _git(package, "rev-parse", "HEAD") if (package.parent / ".git").exists() else ""
+    changed = bool(_git(package, "status", "--porcelain", "--", ".")) if commit else False
+    return Code(version=version("attest-asr"), commit=commit, changed=changed, digest=digest.hexdigest())
+
+
+def read_environment() -> Environment:
+    import soundfile
+
+    return Environment(
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()}",
+        machine=platform.machine(),
+        processor=_processor(),
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        cores=available_cores(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        packages={name: found for name in PACKAGES if (found := _version(name))},
+        libsndfile=soundfile.__libsndfile_version__,
+        torch_build=_torch_build(),
+        variables={
+            name: os.environ[name]
+            for name in sorted(os.environ)
+            if name.startswith(("OMP_", "MKL_", "ATEN_CPU_", "ONEDNN_", "DNNL_", "CUBLAS_", "OPENBLAS_"))
+        },
+    )
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which a container or `taskset` can limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory() -> int:
+    """Bytes, the most that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def describe_device(device: torch.device) -> str:
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _torch_build() -> dict[str, Any]:
+    lines = [line.strip(" -") for line in torch.__config__.show().splitlines()]
+    wanted = {"blas": "Intel(R) oneAPI Math Kernel", "onednn": "Intel(R) MKL-DNN", "compiler": "GCC"}
+    found = {key: line for key, start in wanted.items() for line in lines if line.startswith(start)}
+    return {**found, "cuda": str(torch.version.cuda or "")}

@@ -1,0 +1,19 @@
+"""How to run, as opposed to what: none of it changes the result."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Settings of one session of a run."""
+
+    corpus: Path | None = None  # archive or folder; None downloads the corpus, or makes it
+    out: Path | None = None  # run folder; None is named after the recipe
+    cache: Path = Path("~/.cache/attest-asr")  # downloaded and unpacked corpora
+    device: str = "auto"
+    workers: int = 1  # threads on the CPU
+    fresh: bool = False  # throw away what the folder holds and start over
+    check_lock: bool = True  # refuse a corpus that is not the one of data/NAME.lock.json
+    tensorboard: bool = False  # also write TensorBoard events
+    command: str = ""  # for the record

@@ -1,0 +1,261 @@
+"""The end-to-end run: corpus, training, decoding, score, record. Goes on where it was interrupted."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asr.corpora.prepare import prepare
+from asr.errors import RunError
+from asr.evaluation.decode import decode
+from asr.evaluation.hypotheses import Hypothesis, score_hypotheses, write_hypotheses
+from asr.files import write_text
+from asr.manifest import Utterance, write_manifest
+from asr.model.acoustic import AcousticModel, new_model
+from asr.model.bundle import save_bundle, weights_digest
+from asr.numerics import choose_device
+from asr.recipe import Recipe, to_toml
+from asr.runs.corpus_used import Parts, describe_corpus, settings_digest, split
+from asr.runs.environment import describe_device, peak_memory, read_code, read_environment
+from asr.runs.folder import RunFolder, default_folder, locked
+from asr.runs.options import RunOptions
+from asr.runs.record import (
+    FILE,
+    Epoch,
+    ModelMade,
+    Record,
+    Result,
+    Session,
+    Times,
+    TokenizerUsed,
+    read_record,
+    write_record,
+)
+from asr.runs.watcher import RunWatcher, TensorBoardWatcher
+from asr.scoring import Score
+from asr.text import normalise
+from asr.tokenizer import Tokenizer, build_tokenizer
+from asr.training.checkpoint import read_tensors
+from asr.training.selection import select
+from asr.training.trainer import Cursor, Interrupted, Trainer
+
+
+def run(
+    recipe: Recipe,
+    options: RunOptions,
+    watcher: RunWatcher | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[Path, Record]:
+    """Runs a recipe, or goes on with it; a run that is complete is only read.
+
+    Returns:
+        The run folder and its record.
+
+    Raises:
+        Interrupted: `should_stop` said so; the same call goes on from there.
+        AsrError: bad input; what was written stays whole.
+    """
+    folder = RunFolder(options.out or default_folder(recipe))
+    with locked(folder.path):
+        if options.fresh:
+            _empty(folder.path)
+        record = _open(folder, recipe, options)
+        if record.status != "complete":
+            told = watcher or RunWatcher()
+            if options.tensorboard:
+                told = TensorBoardWatcher(folder.tensorboard, told)
+            record = _Runner(folder, record, options, told, should_stop).run()
+    return folder.path, record
+
+
+def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
+    """The folder's record, or a new one; a new session is not in it yet."""
+    if (folder.path / FILE).exists():
+        record = read_record(folder.path)
+        if record.recipe_digest != recipe.digest():
+            raise RunError(
+                f"{folder.path}: holds a run of other settings (recipe {record.recipe.name}, seed "
+                f"{record.recipe.seed}); choose another folder with --out, or start over with --fresh"
+            )
+        return record
+    strangers = [path.name for path in folder.path.iterdir() if path.name != ".lock"]
+    if strangers:
+        raise RunError(
+            f"{folder.path}: not empty ({', '.join(sorted(strangers)[:3])}) and no run; choose another --out"
+        )
+    return Record(
+        status="running",
+        command=options.command,
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        environment=read_environment(),
+        sessions=[],
+    )
+
+
+def _empty(folder: Path) -> None:
+    """Only ever a run folder: anything else is refused by `_open`."""
+    if not (folder / FILE).exists():
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
+@dataclass
+class _Runner:
+    """One session of a run. Each method is a stage; the record on disk is renewed after each."""
+
+    folder: RunFolder
+    record: Record
+    options: RunOptions
+    watcher: RunWatcher
+    should_stop: Callable[[], bool]
+
+    def run(self) -> Record:
+        self._begin_session()
+        recipe = self.record.recipe
+        parts, model, tokenizer, cursor = self._train(recipe)
+        model = self._keep_best(model, tokenizer, cursor)
+        self._score(model, tokenizer, parts)
+        self._finish()
+        return self.record
+
+    def _update(self, **changes: object) -> None:
+        self.record = self.record.model_copy(update=changes)
+        write_record(self.folder.path, self.record)
+
+    def _begin_session(self) -> None:
+        self.device = choose_device(self.options.device)
+        code = read_code()
+        if self.record.sessions and code.digest != self.record.sessions[-1].code.digest:
+            self.watcher.on_message(
+                f"{self.folder.path}: the code has changed since this run began; the record will say so"
+            )
+        session = Session(
+            started=_now(),
+            finished="",
+            workers=self.options.workers,
+            device=describe_device(self.device),
+            code=code,
+            peak_memory=0,
+        )
+        write_text(self.folder.recipe, to_toml(self.record.recipe))
+        self._update(
+            status="running", environment=read_environment(), sessions=[*self.record.sessions, session]
+        )
+
+    def _end_session(self, status: str) -> None:
+        ended = {"finished": _now(), "peak_memory": peak_memory()}
+        last = self.record.sessions[-1].model_copy(update=ended)
+        self._update(status=status, sessions=[*self.record.sessions[:-1], last])
+
+    def _train(self, recipe: Recipe) -> tuple[Parts, AcousticModel, Tokenizer, Cursor]:
+        options = self.options
+        corpus = prepare(
+            recipe.corpus.name,
+            options.corpus,
+            options.cache.expanduser(),
+            progress=self.watcher.on_progress,
+            workers=options.workers,
+            check=options.check_lock,
+        )
+        parts = split(corpus, recipe)
+        tokenizer = build_tokenizer(
+            recipe.tokenizer, [normalise(utterance.text, recipe.text) for utterance in parts["train"]]
+        )
+        model = new_model(recipe.front_end, recipe.model, tokenizer.size, recipe.seed).to(self.device)
+        examples, left_out = select(parts["train"], tokenizer, model, recipe)
+        for item in left_out:
+            self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")
+        used = describe_corpus(corpus, parts, left_out)
+        for name, utterances in parts.items():
+            write_manifest(self.folder.manifest(name), utterances)
+        made = TokenizerUsed(kind=recipe.tokenizer.kind, size=tokenizer.size, digest=tokenizer.digest())
+        self._update(corpus=used, tokenizer=made)
+
+        trainer = Trainer(
+            model,
+            examples,
+            recipe,
+            self.folder.path,
+            evaluate=lambda averaged: self._decode(averaged, tokenizer, parts["dev"])[1],
+            settings=settings_digest(recipe, used),
+            workers=options.workers,
+            watcher=self.watcher,
+            should_stop=self.should_stop,
+        )
+        try:
+            cursor = trainer.train()
+        except Interrupted:
+            self._end_session("interrupted")
+            raise
+        return parts, model, tokenizer, cursor
+
+    def _keep_best(self, model: AcousticModel, tokenizer: Tokenizer, cursor: Cursor) -> AcousticModel:
+        """Puts the best averaged weights into the model and writes the bundle."""
+        recipe = self.record.recipe
+        weights, _ = read_tensors(self.folder.path / "best.safetensors")
+        model.load_state_dict({name: value.to(self.device) for name, value in weights.items()})
+        model.eval()
+        save_bundle(
+            self.folder.bundle,
+            model,
+            tokenizer,
+            name=recipe.name,
+            text=recipe.text,
+            recipe_digest=self.record.recipe_digest,
+        )
+        made = ModelMade(
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            weights_digest=weights_digest(model.state_dict()),
+            best_epoch=cursor.best_epoch + 1,
+            steps=cursor.total_steps,
+        )
+        epochs = [Epoch.model_validate_json(json.dumps(epoch)) for epoch in cursor.epochs]
+        self._update(model=made, epochs=epochs)
+        return model
+
+    def _score(self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts) -> None:
+        """The test part is read here, once, after everything has been decided."""
+        results = {}
+        started = 0.0
+        for name in ("dev", "test"):
+            started = time.monotonic()
+            hypotheses, score = self._decode(model, tokenizer, parts[name])
+            write_hypotheses(self.folder.hypotheses(name), hypotheses)
+            results[name] = Result.model_validate_json(json.dumps(score.to_json()))
+        decoding = time.monotonic() - started
+        times = Times(
+            training=sum(epoch.seconds for epoch in self.record.epochs),
+            decoding=decoding,
+            real_time_factor=decoding / sum(utterance.duration for utterance in parts["test"]),
+        )
+        self._update(results=results, times=times)
+
+    def _decode(
+        self, model: AcousticModel, tokenizer: Tokenizer, utterances: Sequence[Utterance]
+    ) -> tuple[list[Hypothesis], Score]:
+        recipe = self.record.recipe
+        texts = decode(model, tokenizer, utterances, recipe.score, workers=self.options.workers)
+        hypotheses = [
+            Hypothesis(u.id, u.speaker, normalise(u.text, recipe.text), text)
+            for u, text in zip(utterances, texts, strict=True)
+        ]
+        return hypotheses, score_hypotheses(hypotheses, recipe.score.bootstrap)
+
+    def _finish(self) -> None:
+        self._update(files=self.folder.digests())
+        self._end_session("complete")
+        # Training is over: what it needed to go on is not needed any more.
+        for name in ("checkpoint.safetensors", "best.safetensors"):
+            (self.folder.path / name).unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,94 @@
+"""Everything that training needs to go on, in one file that appears whole or not at all.
+
+There is no random state in it: randomness is keyed (asr.randomness).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from asr.errors import TrainingError
+from asr.files import whole_file
+from asr.model.acoustic import AcousticModel
+from asr.training.optimiser import WeightAverage
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The three things that learning changes."""
+
+    model: AcousticModel
+    optimiser: torch.optim.Optimizer
+    average: WeightAverage
+
+
+def save_checkpoint(path: Path, learner: Learner, cursor: dict[str, Any], settings: str) -> None:
+    """Writes weights, their average, the optimiser's moments and the cursor.
+
+    Args:
+        cursor: JSON values that say where the training stands.
+        settings: digest of all that the training depends on; another one refuses to resume.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in learner.model.named_parameters():
+        tensors[f"weights.{name}"] = parameter.detach()
+        for key, value in learner.optimiser.state[parameter].items():
+            tensors[f"optimiser.{key}.{name}"] = value
+    for name, parameter in learner.average.model.named_parameters():
+        tensors[f"average.{name}"] = parameter.detach()
+    write_tensors(path, tensors, {"cursor": json.dumps(cursor), "settings": settings, "format": FORMAT})
+
+
+def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, Any]:
+    """Puts a checkpoint into the learner and returns its cursor.
+
+    Raises:
+        TrainingError: the file is broken, or belongs to other settings.
+    """
+    tensors, notes = read_tensors(path)
+    if notes.get("format") != FORMAT:
+        raise TrainingError(f"{path}: checkpoint format {notes.get('format')}, this version reads {FORMAT}")
+    if notes.get("settings") != settings:
+        raise TrainingError(
+            f"{path}: this checkpoint belongs to another recipe or corpus; choose another folder with --out, "
+            "or start over with --fresh"
+        )
+    with torch.no_grad():
+        for name, parameter in learner.model.named_parameters():
+            parameter.copy_(tensors[f"weights.{name}"])
+            suffix = f".{name}"
+            keys = [key for key in tensors if key.startswith("optimiser.") and key.endswith(suffix)]
+            state = {key.removeprefix("optimiser.").removesuffix(suffix): tensors[key] for key in keys}
+            if state:
+                # AdamW's step count stays on the CPU unless the optimiser is fused.
+                learner.optimiser.state[parameter] = {
+                    key: value if key == "step" else value.to(parameter.device)
+                    for key, value in state.items()
+                }
+        for name, parameter in learner.average.model.named_parameters():
+            parameter.copy_(tensors[f"average.{name}"])
+    cursor: dict[str, Any] = json.loads(notes["cursor"])
+    return cursor
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
+    """A safetensors file with string metadata, whole or not at all."""
+    with whole_file(path) as part:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, notes)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file, on the CPU."""
+    try:
+        with safe_open(path, framework="pt") as stream:
+            return {name: stream.get_tensor(name) for name in stream.keys()}, stream.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise TrainingError(f"{path}: not a readable safetensors file ({error})") from None

@@ -1,0 +1,103 @@
+"""Gradients of micro-batches, summed exactly, and their norms by layer.
+
+Adding floats gives other bits in another order. So each micro-batch's gradient is rounded once to 64-bit
+fixed point, and the sum of integers is the same however many workers add and in whatever order they finish.
+"""
+
+import math
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from asr.errors import TrainingError
+
+SCALE = 2.0**40  # resolution 9.1e-13, largest sum 8.4e6
+_LIMIT = 2.0**62  # in fixed point; far enough from 2**63 that the sum of a step's parts cannot wrap
+
+
+class ExactSum:
+    """Sum of gradients as 64-bit integers. Adding is safe from several threads."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        self._sums = [torch.zeros(parameter.shape, dtype=torch.int64) for parameter in parameters]
+        self._lock = threading.Lock()
+
+    def clear(self) -> None:
+        for total in self._sums:
+            total.zero_()
+
+    def add(self, gradients: Sequence[Tensor], share: int, what: str) -> None:
+        """Adds one of `share` parts; `what` names its utterances in errors.
+
+        Raises:
+            TrainingError: a gradient is not finite, or so large that the sum of all parts could overflow.
+        """
+        parts = []
+        for gradient in gradients:
+            scaled = gradient.detach().to("cpu", torch.float64) * SCALE
+            # The comparison is false for NaN as well.
+            if not bool(scaled.abs().max() * share < _LIMIT):
+                raise TrainingError(
+                    f"{what}: a gradient is not finite or above {_LIMIT / SCALE / share:.3g}; lower "
+                    "train.learning_rate, or look at these utterances"
+                )
+            parts.append(scaled.round_().to(torch.int64))
+        with self._lock:
+            for total, part in zip(self._sums, parts, strict=True):
+                total += part
+
+    def gradients(self) -> list[Tensor]:
+        """The sums as float32, on the CPU."""
+        return [(total.to(torch.float64) / SCALE).float() for total in self._sums]
+
+
+def clip(gradients: Sequence[Tensor], largest: float) -> float:
+    """Scales all gradients down together if their norm is above `largest`; returns the norm before."""
+    norm = math.sqrt(sum(float(gradient.double().square().sum()) for gradient in gradients))
+    if norm > largest:
+        for gradient in gradients:
+            gradient.mul_(largest / norm)
+    return norm
+
+
+class LayerNorms:
+    """Root mean square gradient norm of each layer over the steps of an epoch."""
+
+    def __init__(
+        self, names: Sequence[str], squares: Mapping[str, float] | None = None, steps: int = 0
+    ) -> None:
+        self._layers = [layer_of(name) for name in names]
+        self.squares = dict(squares) if squares else dict.fromkeys(dict.fromkeys(self._layers), 0.0)
+        self.steps = steps
+
+    def add(self, gradients: Sequence[Tensor]) -> None:
+        for layer, gradient in zip(self._layers, gradients, strict=True):
+            self.squares[layer] += float(gradient.double().square().sum())
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        return {layer: math.sqrt(square / max(self.steps, 1)) for layer, square in self.squares.items()}
+
+
+def layer_of(parameter: str) -> str:
+    """`recurrent.0.weight_hh_l0` belongs to the layer `recurrent.0`."""
+    return parameter.rpartition(".")[0]
+
+
+def name_troubled(norms: Mapping[str, float], *, ratio: float = 1e3) -> list[str]:
+    """A warning for each layer whose gradient vanishes or explodes beside the median layer.
+
+    The comparison is between layers, not with a fixed number, since the scale of a loss is arbitrary.
+    """
+    if not norms:
+        return []
+    middle = sorted(norms.values())[len(norms) // 2]
+    warnings = []
+    for layer, norm in norms.items():
+        if norm < middle / ratio:
+            warnings.append(f"gradient vanishes in {layer}: {norm:.2e}, median layer {middle:.2e}")
+        elif norm > middle * ratio:
+            warnings.append(f"gradient explodes in {layer}: {norm:.2e}, median layer {middle:.2e}")
+    return warnings
