@@ -34,7 +34,8 @@ def add_noise(samples: np.ndarray, settings: Augment, seed: int, epoch: int, utt
     if power == 0 or noise_power == 0:
         return samples
     scale = np.float32(np.sqrt(power / noise_power / 10 ** (ratio / 10)))
-    return np.clip(samples + scale * noise, -1.0, 1.0)
+    mixed: np.ndarray = np.clip(samples + scale * noise, -1.0, 1.0)
+    return mixed
 
 
 def _brownish(noise: np.ndarray, memory: int = 64) -> np.ndarray:

@@ -37,5 +37,9 @@ class DeviceError(AsrError):
     """The device asked for is not on this machine."""
 
 
+class StorageError(AsrError):
+    """A file cannot be written: disk full, no permission."""
+
+
 class RunError(AsrError):
     """A run folder is missing, incomplete, or belongs to other settings."""

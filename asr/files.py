@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from asr.errors import StorageError
 
 
 @contextmanager
@@ -16,19 +18,25 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     A killed process leaves either the old file or the new one, never a half. On an error the temporary
     file is removed and `path` stays as it was.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(descriptor)
-    part = Path(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
+        part.touch(exist_ok=False)  # with the permissions that the user's umask leaves
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
     try:
         yield part
-        part.chmod(0o666 & ~_umask())
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
         raise
     _fsync_folder(path.parent)
 
@@ -48,12 +56,6 @@ def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _fsync_folder(folder: Path) -> None:

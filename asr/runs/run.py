@@ -119,12 +119,20 @@ class _Runner:
 
     def run(self) -> Record:
         self._begin_session()
-        recipe = self.record.recipe
-        parts, model, tokenizer, cursor = self._train(recipe)
-        model = self._keep_best(model, tokenizer, cursor)
-        self._score(model, tokenizer, parts)
+        try:
+            parts, model, tokenizer, cursor = self._train(self.record.recipe)
+            model = self._keep_best(model, tokenizer, cursor)
+            self._score(model, tokenizer, parts)
+        except Interrupted:
+            self._end_session("interrupted")
+            raise
         self._finish()
         return self.record
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self.watcher.on_progress(what, done, total)
+        if self.should_stop():  # getting a corpus can take long too, and leaves nothing half-written
+            raise Interrupted(self.folder.path)
 
     def _update(self, **changes: object) -> None:
         self.record = self.record.model_copy(update=changes)
@@ -161,7 +169,7 @@ class _Runner:
             recipe.corpus.name,
             options.corpus,
             options.cache.expanduser(),
-            progress=self.watcher.on_progress,
+            progress=self._progress,
             workers=options.workers,
             check=options.check_lock,
         )
@@ -190,12 +198,7 @@ class _Runner:
             watcher=self.watcher,
             should_stop=self.should_stop,
         )
-        try:
-            cursor = trainer.train()
-        except Interrupted:
-            self._end_session("interrupted")
-            raise
-        return parts, model, tokenizer, cursor
+        return parts, model, tokenizer, trainer.train()
 
     def _keep_best(self, model: AcousticModel, tokenizer: Tokenizer, cursor: Cursor) -> AcousticModel:
         """Puts the best averaged weights into the model and writes the bundle."""

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from asr.errors import TrainingError
+from asr.errors import StorageError, TrainingError
 from asr.files import whole_file
 from asr.model.acoustic import AcousticModel
 from asr.training.optimiser import WeightAverage
@@ -81,8 +81,12 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, An
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
     """A safetensors file with string metadata, whole or not at all."""
-    with whole_file(path) as part:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, notes)
+    on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    try:
+        with whole_file(path) as part:
+            save_file(on_cpu, part, notes)
+    except SafetensorError as error:  # how it reports a full disk
+        raise StorageError(f"{path}: cannot be written: {error}") from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

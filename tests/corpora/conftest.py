@@ -1,10 +1,10 @@
 """Small corpora in the layouts of the real ones, and a web server that misbehaves on order."""
 
+import functools
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr.corpora import PreparedCorpus, prepare
 from asr.randomness import numpy_generator
 
 RATE = 16_000  # Hz
@@ -70,6 +71,20 @@ def write_archive(path: Path, folder: Path, name: str) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         tar.add(folder, name)
     return path
+
+
+@pytest.fixture(scope="session")
+def real(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], PreparedCorpus]:
+    """A real corpus by name, prepared once for all tests without regard to its lock file."""
+    cache = tmp_path_factory.mktemp("real-corpora")
+
+    @functools.cache
+    def real(name: str) -> PreparedCorpus:
+        return prepare(name, request.getfixturevalue(f"{name}_archive"), cache, check=False)
+
+    return real
 
 
 @pytest.fixture
@@ -170,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
 def mirrors() -> Iterator[Mirrors]:
     """A web server on this machine; nothing is served until it is told to."""
     state = Mirrors("")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, state))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, state))
     server.daemon_threads = True
     state.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -1,0 +1,33 @@
+"""The yesno reader."""
+
+from pathlib import Path
+
+import pytest
+
+from asr.corpora import prepare, yesno
+from asr.errors import CorpusError
+
+
+def test_real_corpus(yesno_archive: Path, tmp_path: Path) -> None:
+    corpus = prepare("yesno", yesno_archive, tmp_path)
+    assert corpus.lock_state == "matches"
+    words = {split: sum(len(u.text.split()) for u in us) for split, us in corpus.splits.items()}
+    assert words == {"train": 248, "test": 232}  # Kaldi's published results count 232 test words
+
+
+def test_words_come_from_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yesno, "RECORDINGS", "0f 81")
+    for name in ("0_0_0_0_1_1_1_1", "1_0_0_0_0_0_0_1"):
+        (tmp_path / f"{name}.wav").touch()
+    splits = yesno.read(tmp_path)
+    assert [u.text for u in splits["train"]] == ["NO NO NO NO YES YES YES YES"]
+    assert [u.text for u in splits["test"]] == ["YES NO NO NO NO NO NO YES"]
+
+
+def test_missing_recordings_are_named(tmp_path: Path) -> None:
+    names = ["_".join(f"{int(number, 16):08b}") for number in yesno.RECORDINGS.split()]
+    assert len(set(names)) == 60
+    for name in names[:-2]:
+        (tmp_path / f"{name}.wav").touch()
+    with pytest.raises(CorpusError, match="recordings: 2 of 60 missing: 1_1_1_1_1_1_0_0, 1_1_1_1_1_1_1_1"):
+        yesno.read(tmp_path)
