@@ -6,6 +6,7 @@ to save.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ Key = int | str
 
 def keyed_seed(seed: int, purpose: str, *key: Key) -> int:
     """63 bits of BLAKE2b over the typed key: the same on every machine and in every Python."""
-    text = "\x1f".join([str(seed), purpose, *(f"{type(part).__name__}:{part}" for part in key)])
+    text = json.dumps([seed, purpose, *key], separators=(",", ":"))  # tells 1 from "1", and escapes
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 

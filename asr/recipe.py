@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from asr.errors import RecipeError
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -75,13 +76,18 @@ class FrontEnd(Frozen):
     low: Annotated[float, Field(ge=0)] = 20.0  # Hz, lower edge of the first mel band
     high: Annotated[float, Field(ge=0)] = 0.0  # Hz, upper edge of the last; 0 is half the sample rate
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)] = 0.97
-    floor: Annotated[float, Field(gt=0)] = 1e-10  # power below which the logarithm is cut
+    floor: Annotated[float, Field(ge=1e-30)] = 1e-10  # power below which the logarithm is cut
     normalise: Literal["utterance", "none"] = "utterance"  # mean 0, variance 1 in each band
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if not 0 < self.hop <= self.window:
             raise ValueError(f"need 0 < hop <= window, got {self.hop} s and {self.window} s")
+        if self.hop_samples < 1 or self.window_samples < 2:
+            raise ValueError(
+                f"at {self.sample_rate} Hz the window needs 2 samples and the hop 1, "
+                f"got {self.window_samples} and {self.hop_samples}"
+            )
         if not self.low < self.upper_edge <= self.sample_rate / 2:
             raise ValueError(
                 f"need low < high <= {self.sample_rate / 2:g} Hz (half the sample rate), "
@@ -177,9 +183,9 @@ class Train(Frozen):
     warm_up: Share = 0.1  # share of all steps in which the rate rises; then it falls as a half cosine
     final_rate: Share = 0.01  # share of the peak that is left at the end
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    betas: tuple[Share, Share] = (0.9, 0.98)
+    betas: tuple[Decay, Decay] = (0.9, 0.98)
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of the gradient of the loss in nats a token
-    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.998  # decay of the moving average of weights; 0: none
+    averaging: Decay = 0.998  # decay of the moving average of weights; 0: none
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0  # of work lost at most by a killed process
 
 
@@ -235,7 +241,7 @@ def recipe_from_tree(tree: dict[str, Any], source: str) -> Recipe:
     """Checks plain data (from TOML or a record). `source` names it in errors."""
     try:
         # JSON mode: TOML arrays become tuples and whole numbers are taken where a float is due.
-        return Recipe.model_validate_json(json.dumps(tree))
+        return Recipe.model_validate_json(json.dumps(tree, default=str))
     except ValidationError as error:
         raise RecipeError(f"{source}: " + "; ".join(_explain(item) for item in error.errors())) from None
 
@@ -247,7 +253,7 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such recipe; `ls recipes/` shows those of the project") from None
-    except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not a readable text file ({error}); a recipe is a TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from None

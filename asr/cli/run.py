@@ -82,7 +82,7 @@ def call(options: argparse.Namespace) -> int:
         command=_command(options, changes),
     )
     try:
-        with RunProgress(recipe) as progress, _stop_on_signal(progress.on_message) as should_stop:
+        with RunProgress(recipe) as progress, _stop_on_signal() as should_stop:
             folder, record = run(recipe, settings, progress, should_stop)
     except Interrupted as stopped:
         print(f"asr: interrupted; the same command goes on from {stopped.folder}", file=sys.stderr)
@@ -94,8 +94,8 @@ def call(options: argparse.Namespace) -> int:
 class _stop_on_signal:  # noqa: N801  # reads as the function that it is used as
     """The first Ctrl-C or SIGTERM asks for a stop after the step under way; the second one stops at once."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.asked = say, False
+    def __init__(self) -> None:
+        self.asked = False
 
     def __enter__(self) -> Callable[[], bool]:
         self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -109,7 +109,8 @@ class _stop_on_signal:  # noqa: N801  # reads as the function that it is used as
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self.say("stopping after this step; press Ctrl-C again to stop at once")
+        # Not print: the signal may come while this very thread is writing.
+        os.write(2, b"\nasr: stopping after this step; press Ctrl-C again to stop at once\n")
 
 
 def _command(options: argparse.Namespace, changes: list[str]) -> str:

@@ -4,13 +4,15 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from asr.runs.folder import RECORD
 from asr.runs.record import CorpusUsed, Record, Result
 
 
 def print_summary(folder: Path, record: Record) -> None:
     """Corpus, results and where the files are. Made for a terminal and for `grep WER` alike."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if record.corpus:
         console.print(_corpus_table(record.corpus))
     if record.model and record.times:
@@ -24,8 +26,10 @@ def print_summary(folder: Path, record: Record) -> None:
     for part, result in record.results.items():
         console.print(f"{record.recipe.name}{synthetic} {part}: {_sentence(result)}", soft_wrap=True)
     if record.status != "complete":
-        console.print(f"this run is {record.status}; `{record.command}` goes on with it", soft_wrap=True)
-    console.print(f"record: {folder / 'record.json' if folder.is_dir() else folder}", soft_wrap=True)
+        console.print(
+            f"this run is {record.status}; the command that began it goes on with it", soft_wrap=True
+        )
+    console.print(f"record: {folder / RECORD if folder.is_dir() else folder}", soft_wrap=True)
 
 
 def _sentence(result: Result) -> str:
@@ -39,14 +43,15 @@ def _sentence(result: Result) -> str:
 
 def _corpus_table(corpus: CorpusUsed) -> Table:
     made = "synthetic" if corpus.synthetic else corpus.source
-    table = Table(title=f"corpus {corpus.name} ({made}); lock file: {corpus.lock}", title_justify="left")
-    for title, justify in (
+    title = Text(f"corpus {corpus.name} ({made}); lock file: {corpus.lock}")
+    table = Table(title=title, title_justify="left")
+    for heading, justify in (
         ("part", "left"),
         ("utterances", "right"),
         ("speech", "right"),
         ("speakers", "right"),
     ):
-        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     table.add_column("identity")
     for name, part in corpus.splits.items():
         table.add_row(
@@ -61,7 +66,7 @@ def _minutes(seconds: float) -> str:
 
 def print_details(folder: Path, record: Record) -> None:
     """Everything that a person asks of a run."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     environment, code = record.environment, record.sessions[-1].code
     changed = ", with changes" if code.changed else ""
     lines = [
@@ -81,10 +86,10 @@ def print_details(folder: Path, record: Record) -> None:
     if record.model:
         lines.append(f"weights {record.model.weights_digest[:16]}")
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if record.corpus:
         for item in record.corpus.left_out:
-            console.print(f"left out of training: {item.id}: {item.reason}", markup=False, soft_wrap=True)
+            console.print(f"left out of training: {item.id}: {item.reason}", soft_wrap=True)
         if record.corpus.shared_speakers:
             console.print(
                 f"speakers heard in training and in the test part: {', '.join(record.corpus.shared_speakers)}",

@@ -36,6 +36,6 @@ def call(options: argparse.Namespace) -> int:
             print(found.text)
         else:
             print(f"{path}\t{found.text}", flush=True)
-    if failed:
+    if failed and len(options.files) > 1:
         print(f"asr: {failed} of {len(options.files)} files could not be transcribed", file=sys.stderr)
     return 1 if failed else 0

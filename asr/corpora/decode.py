@@ -68,7 +68,8 @@ def _decode(
 ) -> dict[str, _Decoded]:
     decoded: dict[str, _Decoded] = {}
     broken: list[str] = []
-    with ThreadPoolExecutor(max(1, workers)) as pool:  # decoding and hashing run outside Python's lock
+    pool = ThreadPoolExecutor(max(1, workers))  # decoding and hashing run outside Python's lock
+    try:
         results: Iterable[_Decoded | str] = pool.map(lambda path: _decode_file(path, before.get(path)), paths)
         for done, (path, result) in enumerate(zip(paths, results, strict=True), 1):
             if isinstance(result, str):
@@ -77,6 +78,8 @@ def _decode(
                 decoded[path] = result
             if done % 50 == 0 or done == len(paths):
                 progress(f"decode {name}", done, len(paths))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the files that are left
     if broken:
         raise CorpusError(
             f"{name}: {len(broken)} of {len(paths)} audio files cannot be used; fetch the corpus again "

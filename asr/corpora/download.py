@@ -127,6 +127,7 @@ def _download(url: str, target: Path, source: CorpusSource, progress: Progress) 
         raise
     fsync(part.path)
     part.path.replace(target)
+    part.drop()  # what is left of it: the mark
     fsync(target.parent)
 
 

@@ -68,7 +68,7 @@ def corpus_folder(reader: Reader, given: Path) -> Path:
         level = [sub for folder in level for sub in sorted(folder.iterdir()) if _may_hold(sub)]
     there = sorted(item.name + "/" * item.is_dir() for item in given.iterdir())
     contents = f"found {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}" if there else "it is empty"
-    raise CorpusError(f"{given}: not a {reader.name} folder ({contents}); expected {reader.layout}")
+    raise CorpusError(f"{given}: {reader.name} is not there ({contents}); expected {reader.layout}")
 
 
 def _may_hold(path: Path) -> bool:

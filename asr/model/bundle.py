@@ -118,8 +118,10 @@ def _read_description(folder: Path) -> Description:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{folder}: no model here (no model.json); give a bundle folder or a run") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path}: not JSON ({error})") from None
+    except NotADirectoryError:
+        raise BundleError(f"{folder}: is a file; a model is a bundle folder or a run folder") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: not a readable JSON file ({error})") from None
     version = tree.get("format") if isinstance(tree, dict) else None
     if version != FORMAT:
         raise BundleError(f"{path}: bundle format {version!r}; this version of Attest reads format {FORMAT}")

@@ -1,6 +1,7 @@
 """The run folder: its name, its files, and the lock that keeps two processes from working on it at once."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,12 @@ from pathlib import Path
 from asr.errors import RunError
 from asr.files import sha256_file
 from asr.recipe import Recipe
+
+RECORD = "record.json"
+_TRAINING = (
+    "checkpoint.safetensors",
+    "best.safetensors",
+)  # what training needs to go on, and nothing else does
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,27 @@ class RunFolder:
 
         The manifests are left out: they hold paths of this machine. The corpus is known by its identity.
         """
-        kept = [
-            self.recipe,
-            self.metrics,
-            *self.bundle.glob("*"),
-            *(self.path / "hypotheses").glob("*.jsonl"),
-        ]
+        folders = (self.bundle, self.path / "hypotheses")
+        kept = [self.recipe, self.metrics, *(path for folder in folders for path in folder.iterdir())]
         return {path.relative_to(self.path).as_posix(): sha256_file(path) for path in sorted(kept)}
+
+    def strangers(self) -> list[str]:
+        """Names of files that no run would have left, in a folder without a record."""
+        ours = {".lock", self.recipe.name}
+        return sorted(path.name for path in self.path.iterdir() if path.name not in ours)
+
+    def drop_training(self) -> None:
+        """A run that is over does not go on: its checkpoint only takes room."""
+        for name in _TRAINING:
+            (self.path / name).unlink(missing_ok=True)
+
+    def empty(self) -> None:
+        """Removes everything but the lock."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
 
 
 def default_folder(recipe: Recipe) -> Path:
@@ -60,13 +81,28 @@ def default_folder(recipe: Recipe) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds the folder for one process. The lock goes with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
+    """Holds the folder for one process. The lock goes with the process, however it ends.
+
+    Raises:
+        RunError: another process holds it, or there can be no such folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / ".lock").open("w")
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be a run folder ({error.strerror}); choose another --out") from None
+    with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
                 f"{folder}: another process is working on this run; wait for it, or choose another --out"
             ) from None
+        _sweep(folder)
         yield
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a process that was killed in the middle of a write has left beside its target."""
+    for path in folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)

@@ -10,9 +10,9 @@ from asr.errors import RunError
 from asr.files import write_json
 from asr.recipe import Frozen, Recipe
 from asr.runs.environment import Code, Environment
+from asr.runs.folder import RECORD
 
 FORMAT = 1
-FILE = "record.json"
 
 
 class Split(Frozen):
@@ -143,11 +143,11 @@ def read_record(folder: Path) -> Record:
     Raises:
         RunError: there is none, or it is not a record of this format.
     """
-    path = folder / FILE if folder.is_dir() else folder
+    path = folder / RECORD if folder.is_dir() else folder
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(f"{folder}: no run here (no {FILE}); runs are made by `asr run RECIPE`") from None
+        raise RunError(f"{folder}: no run here (no {RECORD}); runs are made by `asr run RECIPE`") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: not a readable JSON file ({error})") from None
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
@@ -161,7 +161,7 @@ def read_record(folder: Path) -> Record:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    write_json(folder / FILE, record.model_dump(mode="json"))
+    write_json(folder / RECORD, record.model_dump(mode="json"))
 
 
 def schema() -> dict[str, Any]:

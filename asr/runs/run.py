@@ -1,7 +1,6 @@
 """The end-to-end run: corpus, training, decoding, score, record. Goes on where it was interrupted."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from asr.numerics import choose_device
 from asr.recipe import Recipe, to_toml
 from asr.runs.corpus_used import Parts, describe_corpus, settings_digest, split
 from asr.runs.environment import describe_device, peak_memory, read_code, read_environment
-from asr.runs.folder import RunFolder, default_folder, locked
+from asr.runs.folder import RECORD, RunFolder, default_folder, locked
 from asr.runs.options import RunOptions
 from asr.runs.record import (
-    FILE,
     Epoch,
     ModelMade,
     Record,
@@ -60,20 +58,21 @@ def run(
     """
     folder = RunFolder(options.out or default_folder(recipe))
     with locked(folder.path):
-        if options.fresh:
-            _empty(folder.path)
+        if options.fresh and (folder.path / RECORD).exists():  # only ever a run; strangers are refused
+            folder.empty()
         record = _open(folder, recipe, options)
         if record.status != "complete":
             told = watcher or RunWatcher()
             if options.tensorboard:
                 told = TensorBoardWatcher(folder.tensorboard, told)
             record = _Runner(folder, record, options, told, should_stop).run()
+        folder.drop_training()
     return folder.path, record
 
 
 def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
     """The folder's record, or a new one; a new session is not in it yet."""
-    if (folder.path / FILE).exists():
+    if (folder.path / RECORD).exists():
         record = read_record(folder.path)
         if record.recipe_digest != recipe.digest():
             raise RunError(
@@ -81,10 +80,10 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
                 f"{record.recipe.seed}); choose another folder with --out, or start over with --fresh"
             )
         return record
-    strangers = [path.name for path in folder.path.iterdir() if path.name != ".lock"]
+    strangers = folder.strangers()
     if strangers:
         raise RunError(
-            f"{folder.path}: not empty ({', '.join(sorted(strangers)[:3])}) and no run; choose another --out"
+            f"{folder.path}: not empty ({', '.join(strangers[:3])}) and no run; choose another --out"
         )
     return Record(
         status="running",
@@ -94,17 +93,6 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
         environment=read_environment(),
         sessions=[],
     )
-
-
-def _empty(folder: Path) -> None:
-    """Only ever a run folder: anything else is refused by `_open`."""
-    if not (folder / FILE).exists():
-        return
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != ".lock":
-            path.unlink()
 
 
 @dataclass
@@ -153,10 +141,11 @@ class _Runner:
             code=code,
             peak_memory=0,
         )
-        write_text(self.folder.recipe, to_toml(self.record.recipe))
+        # The record first: it is what makes the folder a run.
         self._update(
             status="running", environment=read_environment(), sessions=[*self.record.sessions, session]
         )
+        write_text(self.folder.recipe, to_toml(self.record.recipe))
 
     def _end_session(self, status: str) -> None:
         ended = {"finished": _now(), "peak_memory": peak_memory()}
@@ -198,7 +187,10 @@ class _Runner:
             watcher=self.watcher,
             should_stop=self.should_stop,
         )
-        return parts, model, tokenizer, trainer.train()
+        try:
+            return parts, model, tokenizer, trainer.train()
+        finally:
+            self._update(epochs=_epochs(trainer.cursor))
 
     def _keep_best(self, model: AcousticModel, tokenizer: Tokenizer, cursor: Cursor) -> AcousticModel:
         """Puts the best averaged weights into the model and writes the bundle."""
@@ -220,8 +212,7 @@ class _Runner:
             best_epoch=cursor.best_epoch + 1,
             steps=cursor.total_steps,
         )
-        epochs = [Epoch.model_validate_json(json.dumps(epoch)) for epoch in cursor.epochs]
-        self._update(model=made, epochs=epochs)
+        self._update(model=made)
         return model
 
     def _score(self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts) -> None:
@@ -230,7 +221,7 @@ class _Runner:
         started = 0.0
         for name in ("dev", "test"):
             started = time.monotonic()
-            hypotheses, score = self._decode(model, tokenizer, parts[name])
+            hypotheses, score = self._decode(model, tokenizer, parts[name], f"decoding {name}")
             write_hypotheses(self.folder.hypotheses(name), hypotheses)
             results[name] = Result.model_validate_json(json.dumps(score.to_json()))
         decoding = time.monotonic() - started
@@ -242,10 +233,17 @@ class _Runner:
         self._update(results=results, times=times)
 
     def _decode(
-        self, model: AcousticModel, tokenizer: Tokenizer, utterances: Sequence[Utterance]
+        self, model: AcousticModel, tokenizer: Tokenizer, utterances: Sequence[Utterance], what: str = ""
     ) -> tuple[list[Hypothesis], Score]:
         recipe = self.record.recipe
-        texts = decode(model, tokenizer, utterances, recipe.score, workers=self.options.workers)
+        texts = decode(
+            model,
+            tokenizer,
+            utterances,
+            recipe.score,
+            workers=self.options.workers,
+            progress=lambda done, total: self._progress(what, done, total) if what else None,
+        )
         hypotheses = [
             Hypothesis(u.id, u.speaker, normalise(u.text, recipe.text), text)
             for u, text in zip(utterances, texts, strict=True)
@@ -255,9 +253,10 @@ class _Runner:
     def _finish(self) -> None:
         self._update(files=self.folder.digests())
         self._end_session("complete")
-        # Training is over: what it needed to go on is not needed any more.
-        for name in ("checkpoint.safetensors", "best.safetensors"):
-            (self.folder.path / name).unlink(missing_ok=True)
+
+
+def _epochs(cursor: Cursor) -> list[Epoch]:
+    return [Epoch.model_validate_json(json.dumps(epoch)) for epoch in cursor.epochs]
 
 
 def _now() -> str:

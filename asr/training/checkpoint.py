@@ -61,22 +61,26 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, An
             f"{path}: this checkpoint belongs to another recipe or corpus; choose another folder with --out, "
             "or start over with --fresh"
         )
-    with torch.no_grad():
-        for name, parameter in learner.model.named_parameters():
-            parameter.copy_(tensors[f"weights.{name}"])
-            suffix = f".{name}"
-            keys = [key for key in tensors if key.startswith("optimiser.") and key.endswith(suffix)]
-            state = {key.removeprefix("optimiser.").removesuffix(suffix): tensors[key] for key in keys}
-            if state:
-                # AdamW's step count stays on the CPU unless the optimiser is fused.
-                learner.optimiser.state[parameter] = {
-                    key: value if key == "step" else value.to(parameter.device)
-                    for key, value in state.items()
-                }
-        for name, parameter in learner.average.model.named_parameters():
-            parameter.copy_(tensors[f"average.{name}"])
-    cursor: dict[str, Any] = json.loads(notes["cursor"])
+    try:
+        _restore(learner, tensors)
+        cursor: dict[str, Any] = json.loads(notes["cursor"])
+    except KeyError as error:
+        raise TrainingError(f"{path}: made by another version of Attest (no {error}); use --fresh") from None
     return cursor
+
+
+@torch.no_grad()
+def _restore(learner: Learner, tensors: dict[str, Tensor]) -> None:
+    for name, parameter in learner.average.model.named_parameters():
+        parameter.copy_(tensors[f"average.{name}"])
+    fused = bool(learner.optimiser.param_groups[0].get("fused"))
+    for name, parameter in learner.model.named_parameters():
+        parameter.copy_(tensors[f"weights.{name}"])
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            value = tensors[f"optimiser.{key}.{name}"]
+            # AdamW keeps its count of steps on the CPU, unless it is fused.
+            device = parameter.device if key != "step" or fused else "cpu"
+            learner.optimiser.state[parameter][key] = value.to(device)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:

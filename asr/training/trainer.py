@@ -142,6 +142,8 @@ class Trainer:
             self.cursor = Cursor(**load_checkpoint(self.checkpoint, self.learner, self.settings))
             self._write_metrics()
         self.learner.model.train()
+        # Also in this thread: sums over large tensors come out otherwise with more threads.
+        torch.set_num_threads(1)
         with ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             while not self._finished():
                 self._run_epoch(pool)

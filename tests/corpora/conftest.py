@@ -1,6 +1,7 @@
 """Small corpora in the layouts of the real ones, and a web server that misbehaves on order."""
 
 import functools
+import importlib
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +48,8 @@ def write_an4(
 ) -> Path:
     """A folder an4/ like the real one; `train` and `test` give the words of SPEAKER/ID."""
     words = {
-        "train": train or {"fash/an251-fash-b": "YES", "fash/cen1-fash-b": "R U B", "mwhw/an7-mwhw-b": "GO ON"},
+        "train": train
+        or {"fash/an251-fash-b": "YES", "fash/cen1-fash-b": "R U B", "mwhw/an7-mwhw-b": "GO ON"},
         "test": test or {"fcaw/an406-fcaw-b": "HELP", "mmxg/cen8-mmxg-b": "ONE TWO"},
     }
     root = parent / "an4"
@@ -107,6 +109,33 @@ def packed() -> Callable[[Path, Path, str], Path]:
     return write_archive
 
 
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Lock files are looked for here instead of in `data/`; at first there are none."""
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    module = importlib.import_module("asr.corpora.prepare")  # the package has a function of this name
+    monkeypatch.setattr(module, "data_file", lambda name: folder / name)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path, mini_an4: Callable[..., Path]) -> Path:
+    return mini_an4(tmp_path / "given")
+
+
+@pytest.fixture
+def archive(tmp_path: Path, root: Path, packed: Callable[..., Path]) -> Path:
+    return packed(tmp_path / "an4_mini.tar.gz", root, "an4")
+
+
+@pytest.fixture
+def get(tmp_path: Path, locks: Path) -> Callable[..., PreparedCorpus]:
+    """`prepare` of an AN4 whose lock file is in `locks`."""
+    assert not any(locks.iterdir())
+    return lambda source, **settings: prepare("an4", source, tmp_path / "cache", **settings)
+
+
 @dataclass
 class Reply:
     """What the server does with a request for one path."""
@@ -141,7 +170,7 @@ class Handler(BaseHTTPRequestHandler):
         self.mirrors = mirrors
         super().__init__(*arguments)  # type: ignore[arg-type]
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         wanted = self.headers["Range"]
         self.mirrors.requests.append((self.path, wanted))
         reply = self.mirrors.replies.get(self.path, Reply(status=404))

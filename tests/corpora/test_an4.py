@@ -5,20 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from asr.corpora import PreparedCorpus, prepare
+from asr.corpora import PreparedCorpus
 from asr.corpora.an4 import READER, read
 from asr.errors import CorpusError
 
 Build = Callable[..., Path]
 
 
-@pytest.fixture(scope="module")
-def real(an4_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedCorpus:
-    return prepare("an4", an4_archive, tmp_path_factory.mktemp("cache"))
-
-
-def test_real_corpus(real: PreparedCorpus) -> None:
-    assert real.lock_state == "matches"
+def test_real_corpus(real: Callable[[str], PreparedCorpus]) -> None:
+    corpus = real("an4")
     facts = {
         split: (
             len(utterances),
@@ -26,16 +21,16 @@ def test_real_corpus(real: PreparedCorpus) -> None:
             sum(len(utterance.text.split()) for utterance in utterances),
             round(sum(utterance.duration for utterance in utterances) / 60, 2),  # minutes
         )
-        for split, utterances in real.splits.items()
+        for split, utterances in corpus.splits.items()
     }
     # The counts that other toolkits report.
     assert facts == {"train": (948, 74, 5442, 42.44), "test": (130, 10, 773, 5.95)}
-    speakers = [{utterance.speaker for utterance in utterances} for utterances in real.splits.values()]
+    speakers = [{utterance.speaker for utterance in utterances} for utterances in corpus.splits.values()]
     assert speakers[0].isdisjoint(speakers[1])
-    by_id = {utterance.id: utterance.text for utterance in real.splits["test"]}
+    by_id = {utterance.id: utterance.text for utterance in corpus.splits["test"]}
     assert by_id["an406-fcaw-b"] == "RUBOUT G M E F THREE NINE"
-    assert not any("<" in utterance.text for utterances in real.splits.values() for utterance in utterances)
-    assert real.source_name == "an4_sphere.tar.gz"
+    assert not any("<" in utterance.text for utterances in corpus.splits.values() for utterance in utterances)
+    assert corpus.source_name == "an4_sphere.tar.gz"
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -58,21 +53,28 @@ def test_words_are_matched_by_id(tmp_path: Path, mini_an4: Build, line_end: str)
 def test_missing_audio_is_named(tmp_path: Path, mini_an4: Build) -> None:
     root = mini_an4(tmp_path)
     (root / "wav/an4_clstk/fash/cen1-fash-b.sph").unlink()
-    with pytest.raises(CorpusError, match=r"audio files of an4_train\.fileids: 1 of 3 missing: an4_clstk/fash/cen1-fash-b"):
+    with pytest.raises(
+        CorpusError, match=r"audio files of an4_train\.fileids: 1 of 3 missing: an4_clstk/fash/cen1-fash-b"
+    ):
         read(root)
 
 
 def test_missing_transcripts_are_named(tmp_path: Path, mini_an4: Build) -> None:
     root = mini_an4(tmp_path)
     (root / "etc/an4_test.transcription").write_text("HELP (an406-fcaw-b)\n")
-    with pytest.raises(CorpusError, match=r"an4_test\.transcription: transcripts: 1 of 2 missing: cen8-mmxg-b"):
+    with pytest.raises(
+        CorpusError, match=r"an4_test\.transcription: transcripts: 1 of 2 missing: cen8-mmxg-b"
+    ):
         read(root)
 
 
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ("HELP (an406-fcaw-b)\nONE TWO\n", r"an4_test\.transcription:2: expected `WORDS \(ID\)`, found 'ONE TWO'"),
+        (
+            "HELP (an406-fcaw-b)\nONE TWO\n",
+            r"an4_test\.transcription:2: expected `WORDS \(ID\)`, found 'ONE TWO'",
+        ),
         ("HELP (x)\n\nGO (x)\n", r"an4_test\.transcription:3: second transcript of x"),
     ],
 )

@@ -39,7 +39,9 @@ def parts(tmp_path: Path) -> list[Path]:
 
 
 def test_download_once(mirrors: Any, tmp_path: Path) -> None:
-    source = CorpusSource("corpus.tar.gz", (mirrors.serve("a", ARCHIVE),), hashlib.sha256(ARCHIVE).hexdigest())
+    source = CorpusSource(
+        "corpus.tar.gz", (mirrors.serve("a", ARCHIVE),), hashlib.sha256(ARCHIVE).hexdigest()
+    )
     told: list[tuple[str, int, int]] = []
     for _ in range(2):
         assert fetch(source, tmp_path, lambda *news: told.append(news), Path.read_bytes) == ARCHIVE
@@ -121,7 +123,9 @@ def test_second_mirror(mirrors: Any, get: Callable[..., bytes], tmp_path: Path) 
 
 def test_wrong_sha256(mirrors: Any, get: Callable[..., bytes], tmp_path: Path) -> None:
     sha256 = hashlib.sha256(ARCHIVE).hexdigest()
-    with pytest.raises(CorpusError, match=f"/a: SHA-256 is {hashlib.sha256(OTHER).hexdigest()}, published is {sha256}"):
+    with pytest.raises(
+        CorpusError, match=f"/a: SHA-256 is {hashlib.sha256(OTHER).hexdigest()}, published is {sha256}"
+    ):
         get(mirrors.serve("a", OTHER), sha256=sha256)
     assert not (tmp_path / "cache" / "corpus.tar.gz").exists()
     assert parts(tmp_path) == []  # there is no use in resuming it

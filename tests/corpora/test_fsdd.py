@@ -1,11 +1,12 @@
 """The Free Spoken Digit Dataset reader."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from asr.corpora import prepare
+from asr.corpora import PreparedCorpus
 from asr.corpora.fsdd import read
 from asr.errors import CorpusError
 
@@ -22,11 +23,13 @@ def mini(tmp_path: Path) -> Path:
     return folder
 
 
-def test_real_corpus(fsdd_archive: Path, tmp_path: Path) -> None:
-    corpus = prepare("fsdd", fsdd_archive, tmp_path)
-    assert corpus.lock_state == "matches"
+def test_real_corpus(real: Callable[[str], PreparedCorpus]) -> None:
+    corpus = real("fsdd")
     test = corpus.splits["test"]
-    assert {split: len(utterances) for split, utterances in corpus.splits.items()} == {"train": 2700, "test": 300}
+    assert {split: len(utterances) for split, utterances in corpus.splits.items()} == {
+        "train": 2700,
+        "test": 300,
+    }
     assert set(Counter((u.speaker, u.text) for u in test).values()) == {5}
     assert len({u.speaker for u in test}) == 6
 

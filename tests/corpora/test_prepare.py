@@ -1,26 +1,245 @@
 """From a name to a proven corpus, and everything that can be wrong on the way."""
 
+import shutil
+import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
-import asr.audio
-from asr.corpora import CorpusSource, PreparedCorpus, Reader, an4, get_reader, prepare, readers, write_lock
-from asr.corpora import prepare as _prepare  # the function; its module has the same name
+from asr.corpora import PreparedCorpus, prepare, write_lock
 from asr.errors import CorpusError
 from asr.manifest import utterance_digest
 
 Build = Callable[..., Path]
-assert _prepare is prepare
 
 
-@pytest.fixture(autouse=True)
-def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lock files are looked for here instead of in `data/`; at first there are none."""
-    folder = tmp_path / "locks"
-    folder.mkdir()
-    monkeypatch.setattr("asr.corpora.prepare.data_file", lambda name: folder / name)
-    return folder
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are decoded from now on."""
+    import asr.audio
+
+    decode, names = asr.audio.read_pcm16, []
+
+    def counted(path: str) -> tuple[np.ndarray, int]:
+        names.append(Path(path).name)
+        return decode(path)
+
+    monkeypatch.setattr(asr.audio, "read_pcm16", counted)
+    return names
+
+
+def test_folder(
+    root: Path, get: Callable[..., PreparedCorpus], mini_noise: Callable[..., np.ndarray]
+) -> None:
+    told: list[tuple[str, int, int]] = []
+    corpus = get(root, progress=lambda *news: told.append(news))
+    assert (corpus.name, corpus.source_name, corpus.source_sha256) == ("an4", "an4", "")
+    assert corpus.lock_state == "no lock"
+    assert told[-1] == ("decode an4", 5, 5)
+    first = corpus.splits["train"][0]
+    assert first.duration == 800 / 16_000
+    samples = mini_noise("fash/an251-fash-b")[:, None]
+    assert first.digest == utterance_digest(samples, 16_000, "YES", "fash")
+    assert (corpus.locks["train"].utterances, corpus.locks["train"].seconds) == (3, 0.15)
+
+
+def test_archive(archive: Path, root: Path, get: Callable[..., PreparedCorpus], tmp_path: Path) -> None:
+    corpus = get(archive)
+    assert corpus.source_name == "an4_mini.tar.gz"
+    assert len(corpus.source_sha256) == 64
+    assert corpus.locks == get(root).locks
+    unpacked = tmp_path / "cache" / f"an4-{corpus.source_sha256[:12]}"
+    assert all(Path(u.audio_filepath).is_relative_to(unpacked) for u in corpus.splits["test"])
+
+
+def test_parent_of_the_folder(root: Path, get: Callable[..., PreparedCorpus]) -> None:
+    assert get(root.parent).locks == get(root).locks
+
+
+def test_second_time_decodes_nothing(
+    archive: Path, get: Callable[..., PreparedCorpus], decodings: list[str]
+) -> None:
+    first = get(archive)
+    assert len(decodings) == 5
+    assert get(archive) == first
+    assert len(decodings) == 5
+    assert get(archive, fresh=True) == first
+    assert len(decodings) == 10
+
+
+def test_stop_does_not_wait_for_the_rest(
+    tmp_path: Path, mini_an4: Build, get: Callable[..., PreparedCorpus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = []
+
+    def slow(path: str) -> tuple[np.ndarray, int]:
+        names.append(path)
+        time.sleep(0.02)
+        return np.zeros((1, 1), np.int16), 16_000
+
+    def stop(what: str, done: int, _total: int) -> None:
+        if what == "decode an4" and done == 50:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("asr.audio.read_pcm16", slow)
+    root = mini_an4(tmp_path / "many", train={f"fash/an{i}-fash-b": "YES" for i in range(600)})
+    with pytest.raises(KeyboardInterrupt):
+        get(root, progress=stop)
+    assert len(names) < 602  # all of them would take six seconds
+
+
+def test_changed_file_is_decoded_again(
+    root: Path, get: Callable[..., PreparedCorpus], decodings: list[str], mini_audio: Callable[..., None]
+) -> None:
+    before = get(root).locks
+    decodings.clear()
+    mini_audio(root / "wav/an4_clstk/fash/cen1-fash-b.sph", np.zeros(800, np.int16))
+    after = get(root).locks
+    assert decodings == ["cen1-fash-b.sph"]
+    assert after["train"].digest != before["train"].digest
+    assert after["test"] == before["test"]
+
+
+def test_changed_word_is_noticed_without_decoding(
+    root: Path, get: Callable[..., PreparedCorpus], decodings: list[str]
+) -> None:
+    before = get(root).locks
+    decodings.clear()
+    path = root / "etc/an4_test.transcription"
+    path.write_text(path.read_text().replace("HELP", "YELP"))
+    assert get(root).locks["test"].digest != before["test"].digest
+    assert decodings == []
+
+
+def test_damaged_memory_costs_only_time(
+    root: Path, get: Callable[..., PreparedCorpus], decodings: list[str], tmp_path: Path
+) -> None:
+    first = get(root)
+    for text in ("", "[]", '{"format": 0}', '{"format": 1, "files": {"x": {"size": 1}}}'):
+        (memory,) = (tmp_path / "cache/decoded").glob("an4-*.json")
+        memory.write_text(text)
+        decodings.clear()
+        assert get(root) == first
+        assert len(decodings) == 5
+
+
+def test_lock(root: Path, get: Callable[..., PreparedCorpus], locks: Path) -> None:
+    write_lock(get(root), locks / "an4.lock.json")
+    assert get(root).lock_state == "matches"
+    words = root / "etc/an4_train.transcription"
+    words.write_text(words.read_text().replace("R U B", "R U P"))
+    with pytest.raises(
+        CorpusError, match=r"an4: not the corpus of an4\.lock\.json: train: as many utterances"
+    ):
+        get(root)
+    assert get(root, check=False).lock_state == "not checked"
+
+
+def test_broken_audio_is_named(root: Path, get: Callable[..., PreparedCorpus]) -> None:
+    wav = root / "wav/an4_clstk"
+    (wav / "fash/an251-fash-b.sph").write_bytes(b"")
+    cut = (wav / "fash/cen1-fash-b.sph").read_bytes()
+    (wav / "fash/cen1-fash-b.sph").write_bytes(cut[: len(cut) // 2])
+    (wav / "mwhw/an7-mwhw-b.sph").write_text("These are only words.")
+    with pytest.raises(CorpusError) as caught:
+        get(root)
+    message = str(caught.value)
+    assert message.startswith("an4: 3 of 5 audio files cannot be used; fetch the corpus again or mend them: ")
+    for name in ("an251-fash-b.sph", "cen1-fash-b.sph", "an7-mwhw-b.sph"):
+        assert name in message
+
+
+def test_many_broken_files_are_counted(
+    tmp_path: Path, mini_an4: Build, get: Callable[..., PreparedCorpus]
+) -> None:
+    root = mini_an4(tmp_path / "many", train={f"fash/an{i}-fash-b": "YES" for i in range(10, 25)})
+    for path in (root / "wav/an4_clstk").rglob("*.sph"):
+        path.write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"15 of 17 audio files .*an19-fash-b\.sph.* and 5 more$"):
+        get(root)
+
+
+def test_empty_split(root: Path, get: Callable[..., PreparedCorpus]) -> None:
+    (root / "etc/an4_test.fileids").write_text("\n")
+    with pytest.raises(CorpusError, match="the test split of an4 is empty"):
+        get(root)
+
+
+def test_id_in_both_splits(root: Path, get: Callable[..., PreparedCorpus]) -> None:
+    shutil.copytree(root / "wav/an4_clstk/mwhw", root / "wav/an4test_clstk/mwhw")
+    with (
+        (root / "etc/an4_test.fileids").open("a") as ids,
+        (root / "etc/an4_test.transcription").open("a") as words,
+    ):
+        ids.write("an4test_clstk/mwhw/an7-mwhw-b\n")
+        words.write("\nGO ON (an7-mwhw-b)\n")
+    with pytest.raises(CorpusError, match="an7-mwhw-b is in train and again in test"):
+        get(root)
+
+
+def test_cut_off_archive(archive: Path, get: Callable[..., PreparedCorpus], tmp_path: Path) -> None:
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CorpusError, match=r"an4_mini\.tar\.gz: cut off or damaged after \d files .*; fetch"):
+        get(archive)
+    assert not list((tmp_path / "cache").glob("an4-*"))
+    archive.write_bytes(whole)
+    get(archive)
+
+
+def test_damaged_folder_in_the_cache(archive: Path, get: Callable[..., PreparedCorpus]) -> None:
+    (path,) = [Path(u.audio_filepath) for u in get(archive).splits["test"] if u.speaker == "mmxg"]
+    path.unlink()
+    with pytest.raises(
+        CorpusError, match=r"1 of 2 missing: .*mmxg.*delete .*cache/an4-\w{12} to unpack it again"
+    ):
+        get(archive)
+
+
+def test_unknown_corpus(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no corpus is called 'timit'; known are an4, digits, fsdd, yesno"):
+        prepare("timit", None, tmp_path)
+
+
+def test_no_such_path(tmp_path: Path, get: Callable[..., PreparedCorpus]) -> None:
+    with pytest.raises(
+        CorpusError, match=r"nowhere\.tar\.gz: no such file or folder; --corpus takes an archive"
+    ):
+        get(tmp_path / "nowhere.tar.gz")
+
+
+def test_file_that_is_no_archive(tmp_path: Path, get: Callable[..., PreparedCorpus]) -> None:
+    (tmp_path / "words.tar.gz").write_text("These are only words.\n")
+    with pytest.raises(CorpusError, match=r"words\.tar\.gz: not an archive"):
+        get(tmp_path / "words.tar.gz")
+
+
+def test_wrong_folder(tmp_path: Path, get: Callable[..., PreparedCorpus]) -> None:
+    (tmp_path / "wrong" / "photos").mkdir(parents=True)
+    (tmp_path / "wrong" / "notes.txt").touch()
+    with pytest.raises(CorpusError, match="wrong: an4 is not there") as caught:
+        get(tmp_path / "wrong")
+    assert "(found notes.txt, photos/); expected wav/{an4_clstk,an4test_clstk}/SPEAKER/ID.sph" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("name", ["an4", "fsdd", "yesno"])
+def test_empty_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match=r"empty: .*\(it is empty\); expected "):
+        prepare(name, tmp_path / "empty", tmp_path / "cache")
+
+
+def test_two_copies_in_one_folder(root: Path, get: Callable[..., PreparedCorpus]) -> None:
+    shutil.copytree(root, root.parent / "an4-copy")
+    with pytest.raises(CorpusError, match=r"2 folders look like an4 .*name one of them"):
+        get(root.parent)
+
+
+def test_cache_that_is_a_file(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CorpusError, match=r"an4 cannot be prepared: .*file: File exists"):
+        prepare("an4", root, tmp_path / "file")

@@ -1,16 +1,16 @@
 """The yesno reader."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from asr.corpora import prepare, yesno
+from asr.corpora import PreparedCorpus, yesno
 from asr.errors import CorpusError
 
 
-def test_real_corpus(yesno_archive: Path, tmp_path: Path) -> None:
-    corpus = prepare("yesno", yesno_archive, tmp_path)
-    assert corpus.lock_state == "matches"
+def test_real_corpus(real: Callable[[str], PreparedCorpus]) -> None:
+    corpus = real("yesno")
     words = {split: sum(len(u.text.split()) for u in us) for split, us in corpus.splits.items()}
     assert words == {"train": 248, "test": 232}  # Kaldi's published results count 232 test words
 
