@@ -24,7 +24,9 @@ DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- from here on written by docs/generate.py: change the code, then run `make docs` -->"
 MODULES = (asr.recipe, asr.runs.record, asr.runs.environment)
 
-Tree = dict[str, Any]
+Tree = dict[str, Any]  # JSON schema
+RECIPE: Tree = Recipe.model_json_schema()
+RECORD: Tree = Record.model_json_schema(mode="serialization")
 
 
 def generated() -> dict[Path, str]:
@@ -39,26 +41,25 @@ def generated() -> dict[Path, str]:
 
 def recipe_tables() -> str:
     """One table a section of the recipe."""
-    tree = Recipe.model_json_schema()
-    parts = [_section("Top level", "Recipe", tree, tree)]
-    for key, name, repeated in _tables(tree, tree, ""):
+    parts = [_section("Top level", "Recipe", RECIPE)]
+    for key, name, repeated in _tables(RECIPE, ""):
         title = f"`[[{key}]]`" if repeated else f"`[{key}]`"
-        parts.append(_section(title, name, tree["$defs"][name], tree))
+        parts.append(_section(title, name, RECIPE["$defs"][name]))
     return "".join(parts)
 
 
 def record_tables() -> str:
     """One table an object of the record. The recipe has a page of its own."""
-    tree = Record.model_json_schema(mode="serialization")
-    parts = [_section("The record", "Record", tree, tree)]
+    parts = [_section("The record", "Record", RECORD)]
     seen = {"Recipe"}
-    waiting = _references(tree)
+    waiting = _references(RECORD["properties"])
     while waiting:
         name = waiting.pop(0)
         if name not in seen:
             seen.add(name)
-            waiting = _references(tree["$defs"][name]) + waiting
-            parts.append(_section(name, name, tree["$defs"][name], tree))
+            model = RECORD["$defs"][name]
+            waiting = _references(model["properties"]) + waiting
+            parts.append(_section(name, name, model))
     return "".join(parts)
 
 
@@ -67,7 +68,7 @@ def _prose(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition(GENERATED)[0] + GENERATED + "\n"
 
 
-def _tables(model: Tree, tree: Tree, prefix: str) -> Iterator[tuple[str, str, bool]]:
+def _tables(model: Tree, prefix: str) -> Iterator[tuple[str, str, bool]]:
     """Dotted key, model and whether it is an array, for each TOML table below `model`."""
     for key, field in model["properties"].items():
         repeated = field.get("type") == "array"
@@ -75,16 +76,17 @@ def _tables(model: Tree, tree: Tree, prefix: str) -> Iterator[tuple[str, str, bo
         if reference:
             name = reference.rpartition("/")[2]
             yield prefix + key, name, repeated
-            yield from _tables(tree["$defs"][name], tree, f"{prefix}{key}.")
+            yield from _tables(RECIPE["$defs"][name], f"{prefix}{key}.")
 
 
-def _references(model: Tree) -> list[str]:
-    return re.findall(r'"#/\$defs/(\w+)"', json.dumps(model["properties"]))
+def _references(part: Tree) -> list[str]:
+    """Names of the models that a part of a schema refers to."""
+    return re.findall(r'"#/\$defs/(\w+)"', json.dumps(part))
 
 
-def _section(title: str, name: str, model: Tree, tree: Tree) -> str:
+def _section(title: str, name: str, model: Tree) -> str:
     comments, docstring = _comments()[name]
-    with_defaults = tree["title"] == "Recipe"
+    with_defaults = name == "Recipe" or name in RECIPE["$defs"]
     columns = ("key", "type", "default", "meaning") if with_defaults else ("key", "type", "meaning")
     rows = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
     for key, field in model["properties"].items():
@@ -99,7 +101,7 @@ def _section(title: str, name: str, model: Tree, tree: Tree) -> str:
 
 def _meaning_of_table(field: Tree) -> str:
     """Of a key without a comment: what the class says of itself."""
-    names = re.findall(r'"#/\$defs/(\w+)"', json.dumps(field))
+    names = _references(field)
     return _comments()[names[0]][1].partition("\n")[0] if names else ""
 
 
@@ -144,7 +146,9 @@ def _type(field: Tree) -> str:
     """A JSON schema in words."""
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
-        return "[recipe](recipes.md)" if name == "Recipe" else f"table {name}"
+        if name == "Recipe":
+            return "[recipe](recipes.md)"
+        return "table" if name in RECIPE["$defs"] else f"[{name}](#{name.lower()})"
     if "anyOf" in field:
         return " or ".join(_type(item) for item in field["anyOf"])
     if "enum" in field or "const" in field:
@@ -155,12 +159,12 @@ def _type(field: Tree) -> str:
         return f"array of {len(items)}: {_type(items[0])}" if items else f"array of {_type(field['items'])}"
     if kind == "object":
         return (
-            f"table of {_type(field['additionalProperties'])}"
+            f"object of {_type(field['additionalProperties'])}"
             if field.get("additionalProperties")
-            else "table"
+            else "object"
         )
     words = {"integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
-    return words.get(kind, kind) + _limits(field)
+    return str(words.get(kind, kind)) + _limits(field)
 
 
 def _limits(field: Tree) -> str:

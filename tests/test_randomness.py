@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from asr.randomness import Draws, keyed_seed, numpy_generator, torch_generator
 
-words = st.text(st.characters(exclude_characters="\x1f", exclude_categories=["Cs"]), max_size=5)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 keys = st.lists(st.integers(-(2**40), 2**40) | words, max_size=4).map(tuple)
 
 
 def test_seed_is_that_of_every_machine() -> None:
     """Worked out from the documented form; another value would make every published run unrepeatable."""
-    digest = hashlib.blake2b(b"7\x1fdropout\x1fint:3\x1fstr:an1", digest_size=8).digest()
+    digest = hashlib.blake2b(b'[7,"dropout",3,"an1"]', digest_size=8).digest()
     assert keyed_seed(7, "dropout", 3, "an1") == int.from_bytes(digest, "little") >> 1
-    assert keyed_seed(7, "dropout", 3, "an1") == 7447203396014990384
-    assert numpy_generator(1, "plan", 0).integers(10**9, size=3).tolist() == [284894846, 302752193, 353498567]
+    assert keyed_seed(7, "dropout", 3, "an1") == 1975058620090289930
+    assert numpy_generator(1, "plan", 0).integers(10**9, size=3).tolist() == [361545430, 403311825, 102536167]
     drawn = torch.randint(10**9, (3,), generator=torch_generator(1, "plan", 0))
-    assert drawn.tolist() == [421287293, 883293440, 484914391]
+    assert drawn.tolist() == [354554337, 159749281, 780416935]
 
 
 @given(st.integers(0, 2**70), words, keys, st.integers(0, 2**70), words, keys)
@@ -36,6 +36,7 @@ def test_other_keys_other_seeds(
 def test_number_and_its_text_are_two_keys() -> None:
     assert keyed_seed(1, "speed", 3) != keyed_seed(1, "speed", "3")
     assert keyed_seed(1, "speed", "a", "b") != keyed_seed(1, "speed", "ab")
+    assert keyed_seed(1, "speed", "a", "b") != keyed_seed(1, "speed", "a\x1fstr:b")
     assert keyed_seed(12, "speed") != keyed_seed(1, "2speed")
 
 

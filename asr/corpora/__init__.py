@@ -1,7 +1,7 @@
 """Readers of corpora, one file each, and what fetches a corpus and proves that it is the right one."""
 
-from asr.corpora.lock import SplitLock, lock_of, write_lock
-from asr.corpora.prepare import PreparedCorpus, prepare
+from asr.corpora.lock import SplitLock
+from asr.corpora.prepare import PreparedCorpus, lock_of, prepare, write_lock
 from asr.corpora.reading import CorpusSource, Progress, Reader, Splits
 from asr.corpora.registry import get_reader, readers
 

@@ -10,17 +10,12 @@ for a new reader:
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from asr.errors import CorpusError
-from asr.files import write_json
 from asr.manifest import Utterance, identity
-
-if TYPE_CHECKING:
-    from asr.corpora.prepare import PreparedCorpus
 
 FORMAT = 1
 
@@ -41,20 +36,6 @@ def split_lock(utterances: Sequence[Utterance]) -> SplitLock:
         seconds=round(fsum(utterance.duration for utterance in utterances), 3),
         digest=identity(utterance.digest for utterance in utterances),
     )
-
-
-def lock_of(prepared: "PreparedCorpus") -> dict[str, Any]:
-    """The contents of the corpus's lock file."""
-    return {
-        "format": FORMAT,
-        "corpus": prepared.name,
-        "splits": {split: asdict(lock) for split, lock in sorted(prepared.locks.items())},
-    }
-
-
-def write_lock(prepared: "PreparedCorpus", path: Path) -> None:
-    """Writes the lock file, whole or not at all."""
-    write_json(path, lock_of(prepared))
 
 
 def read_lock(path: Path) -> dict[str, SplitLock] | None:

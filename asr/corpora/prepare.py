@@ -1,20 +1,21 @@
 """From a corpus's name to utterances that are known to be the right ones."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from asr.corpora.archive import unpack
 from asr.corpora.decode import decode_all
 from asr.corpora.download import fetch
+from asr.corpora.lock import FORMAT as LOCK_FORMAT
 from asr.corpora.lock import SplitLock, check_lock, read_lock, split_lock
 from asr.corpora.reading import Progress, Reader, Splits, corpus_folder, data_file
 from asr.corpora.registry import get_reader
 from asr.errors import CorpusError
-from asr.files import sha256_file
+from asr.files import sha256_file, write_json
 
-LockState = Literal["matches", "no lock", "not checked"]
+LockState = Literal["matches", "differs", "no lock", "not checked"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,21 @@ class PreparedCorpus:
     source_sha256: str  # of the archive; "" for a folder
     splits: Splits  # with durations and digests
     locks: dict[str, SplitLock]  # by split
-    lock_state: LockState
+    lock_state: LockState  # "differs" only for a corpus made here; a downloaded one is then refused
+
+
+def lock_of(prepared: PreparedCorpus) -> dict[str, Any]:
+    """The contents of the corpus's lock file."""
+    return {
+        "format": LOCK_FORMAT,
+        "corpus": prepared.name,
+        "splits": {split: asdict(lock) for split, lock in sorted(prepared.locks.items())},
+    }
+
+
+def write_lock(prepared: PreparedCorpus, path: Path) -> None:
+    """Writes the lock file, whole or not at all."""
+    write_json(path, lock_of(prepared))
 
 
 def prepare(
@@ -141,6 +156,10 @@ class _Preparation:
         expected = read_lock(path)
         if expected is None:
             return "no lock"
+        if self.reader.make is not None and locks != expected:
+            # Made here by other libraries than those of the lock: no copy to fetch again, and nothing of the user's
+            # to mend. The run goes on, and its record says that this is another corpus.
+            return "differs"
         check_lock(self.reader.name, locks, expected, path)
         return "matches"
 

@@ -38,7 +38,7 @@ class CorpusUsed(Frozen):
     source: str  # name of the archive or folder; "" when made on the spot
     source_sha256: str  # of the archive; "" otherwise
     synthetic: bool
-    lock: str  # "matches", "no lock" or "not checked"
+    lock: Literal["matches", "differs", "no lock", "not checked"]  # against data/NAME.lock.json
     splits: dict[str, Split]  # train, dev, test
     left_out: list[LeftOutUtterance]
     shared_speakers: list[str]  # speakers of the test part that were also in training

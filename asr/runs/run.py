@@ -162,6 +162,11 @@ class _Runner:
             workers=options.workers,
             check=options.check_lock,
         )
+        if corpus.lock_state == "differs":
+            self.watcher.on_message(
+                f"corpus {corpus.name}: made here, and not the same bits as those of its lock file (another synthesiser "
+                "or maths library?); the result is not comparable bit by bit, and the record says so"
+            )
         parts = split(corpus, recipe)
         tokenizer = build_tokenizer(
             recipe.tokenizer, [normalise(utterance.text, recipe.text) for utterance in parts["train"]]

@@ -1,0 +1,115 @@
+"""Speed and noise: what they do to sound, and that they are drawn by epoch and utterance alone."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from asr.augment import add_noise, change_speed, speed_of
+from asr.recipe import Augment
+
+RATE = 16_000
+SPEEDS = Augment(speed=(0.9, 1.0, 1.1))
+
+
+def tone(hertz: float, seconds: float = 1.0, height: float = 0.3) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (height * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+
+
+def pitch(samples: np.ndarray) -> float:
+    """Hz of the strongest component."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * RATE / len(samples))
+
+
+def noisy(low: float, high: float, probability: float = 1.0) -> Augment:
+    return Augment(noise_probability=probability, noise_snr=(low, high))
+
+
+def snr(clean: np.ndarray, mixed: np.ndarray) -> float:
+    """dB."""
+    noise = mixed.astype(np.float64) - clean
+    return float(10 * np.log10(np.mean(clean.astype(np.float64) ** 2) / np.mean(noise**2)))
+
+
+def test_every_speed_is_drawn_alike() -> None:
+    drawn = collections.Counter(speed_of(SPEEDS, 1, 0, f"utterance-{n}") for n in range(3000))
+    assert drawn.keys() == {0.9, 1.0, 1.1}
+    assert all(abs(count - 1000) < 120 for count in drawn.values())  # 4.6 standard deviations
+
+
+def test_speed_depends_on_seed_epoch_and_utterance() -> None:
+    def drawn(seed: int, epoch: int, prefix: str) -> list[float]:
+        return [speed_of(SPEEDS, seed, epoch, f"{prefix}{n}") for n in range(40)]
+
+    assert drawn(1, 0, "a") == drawn(1, 0, "a")
+    assert all(drawn(1, 0, "a") != other for other in (drawn(2, 0, "a"), drawn(1, 1, "a"), drawn(1, 0, "b")))
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, 1.25])
+def test_faster_is_shorter_and_higher(factor: float) -> None:
+    changed = change_speed(tone(440), RATE, factor)
+    assert changed.dtype == np.float32
+    assert abs(len(changed) - RATE / factor) <= 1
+    assert pitch(changed) == pytest.approx(440 * factor, abs=1.5)
+
+
+def test_speed_one_changes_nothing() -> None:
+    samples = tone(440)
+    assert change_speed(samples, RATE, 1.0) is samples
+
+
+@pytest.mark.parametrize("ratio", [5.0, 20.0, 40.0])
+@pytest.mark.parametrize("utterance", [f"u{n}" for n in range(6)])  # both kinds of noise are among them
+def test_noise_is_as_loud_as_it_says(ratio: float, utterance: str) -> None:
+    clean = tone(440, height=0.2)
+    assert snr(clean, add_noise(clean, noisy(ratio, ratio), 1, 0, utterance)) == pytest.approx(ratio, abs=0.05)
+
+
+def test_ratio_is_drawn_in_between() -> None:
+    clean = tone(440, 0.2, height=0.2)
+    ratios = [snr(clean, add_noise(clean, noisy(10, 30), 1, epoch, "u")) for epoch in range(200)]
+    assert 9.9 < min(ratios) < 12
+    assert 28 < max(ratios) < 30.1
+    assert np.mean(ratios) == pytest.approx(20, abs=1.7)  # 4 standard deviations
+
+
+def test_some_noise_falls_with_frequency_and_some_does_not() -> None:
+    clean = tone(440, height=0.01)
+    shares = []
+    for number in range(40):
+        noise = add_noise(clean, noisy(0, 0), 1, 0, f"u{number}") - clean
+        power = np.abs(np.fft.rfft(noise)) ** 2
+        shares.append(power[: len(power) // 8].sum() / power.sum())  # below 1 kHz of 8
+    white = [share for share in shares if share < 0.2]
+    brown = [share for share in shares if share > 0.9]
+    assert len(white) + len(brown) == 40
+    assert 8 <= len(white) <= 32
+
+
+def test_share_of_utterances_with_noise() -> None:
+    clean = tone(440, 0.05)
+    settings = noisy(10, 30, probability=0.25)
+    changed = sum(add_noise(clean, settings, 1, 0, f"u{n}") is not clean for n in range(1000))
+    assert abs(changed - 250) < 65  # 4.7 standard deviations
+    assert add_noise(clean, noisy(10, 30, probability=0.0), 1, 0, "u") is clean
+
+
+def test_noise_depends_on_seed_epoch_and_utterance() -> None:
+    clean, settings = tone(440, 0.1), noisy(10, 30)
+    here = add_noise(clean, settings, 1, 0, "a")
+    assert np.array_equal(add_noise(clean, settings, 1, 0, "a"), here)
+    for key in ((2, 0, "a"), (1, 1, "a"), (1, 0, "b")):
+        assert not np.array_equal(add_noise(clean, settings, *key), here)
+
+
+def test_noise_stays_in_range_and_type() -> None:
+    mixed = add_noise(tone(440, height=1.0), noisy(-5, -5), 1, 0, "u")
+    assert mixed.dtype == np.float32
+    assert np.abs(mixed).max() == 1.0
+
+
+def test_silence_stays_silence() -> None:
+    silence = np.zeros(1000, dtype=np.float32)
+    assert np.array_equal(add_noise(silence, noisy(10, 10), 1, 0, "u"), silence)
