@@ -12,13 +12,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from asr.cli.summary import print_details
+    from asr.cli.summary import print_details, print_spread
     from asr.runs.record import read_record
 
-    for run in options.run:
-        record = read_record(run)
+    records = [read_record(run) for run in options.run]
+    for run, record in zip(options.run, records, strict=True):
         if options.json:
             print(record.model_dump_json(indent=2))
         else:
             print_details(run, record)
+    if not options.json:
+        print_spread(records)
     return 0

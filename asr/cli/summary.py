@@ -1,6 +1,8 @@
 """A run for people: what `asr run` ends with and `asr show` prints."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 
 from rich.console import Console
 from rich.table import Table
@@ -101,7 +103,7 @@ def print_details(folder: Path, record: Record) -> None:
 
 
 def _epoch_table(record: Record) -> Table:
-    table = Table(title="epochs", title_justify="left")
+    table = Table(title="epochs (* best so far)", title_justify="left")
     for title in ("epoch", "rate", "loss", "dev WER", "dev CER", "clipped", "seconds", ""):
         table.add_column(title, justify="right")
     for epoch in record.epochs:
@@ -113,6 +115,25 @@ def _epoch_table(record: Record) -> Table:
             f"{epoch.dev.cer:.2%}",
             f"{epoch.clipped:.0%}",
             f"{epoch.seconds:.1f}",
-            "; ".join(["best so far"] * epoch.best + epoch.warnings),
+            "; ".join(["*"] * epoch.best + epoch.warnings),
         )
     return table
+
+
+def print_spread(records: Sequence[Record]) -> None:
+    """Mean and standard deviation of the test WER over runs that differ in their seed alone."""
+    console = Console(highlight=False, markup=False)
+    by_recipe: dict[str, list[Record]] = {}
+    for record in records:
+        if "test" in record.results:
+            by_recipe.setdefault(record.recipe.model_copy(update={"seed": 0}).digest(), []).append(record)
+    for runs in by_recipe.values():
+        if len(runs) < 2:
+            continue
+        rates = [record.results["test"].wer for record in runs]
+        seeds = ", ".join(str(record.recipe.seed) for record in runs)
+        console.print(
+            f"{runs[0].recipe.name} test: mean WER {mean(rates):.2%}, standard deviation {stdev(rates):.2%} "
+            f"over {len(runs)} seeds ({seeds})",
+            soft_wrap=True,
+        )

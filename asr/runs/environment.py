@@ -7,11 +7,12 @@ import resource
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from asr.recipe import Frozen
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     "torch",
@@ -65,6 +66,7 @@ def read_code() -> Code:
 
 def read_environment() -> Environment:
     import soundfile
+    import torch
 
     return Environment(
         python=platform.python_version(),
@@ -95,7 +97,9 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def describe_device(device: torch.device) -> str:
+def describe_device(device: "torch.device") -> str:
+    import torch
+
     return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
 
 
@@ -125,6 +129,8 @@ def _processor() -> str:
 
 
 def _torch_build() -> dict[str, Any]:
+    import torch
+
     lines = [line.strip(" -") for line in torch.__config__.show().splitlines()]
     wanted = {"blas": "Intel(R) oneAPI Math Kernel", "onednn": "Intel(R) MKL-DNN", "compiler": "GCC"}
     found = {key: line for key, start in wanted.items() for line in lines if line.startswith(start)}

@@ -57,8 +57,7 @@ class RunFolder:
 
     def strangers(self) -> list[str]:
         """Names of files that no run would have left, in a folder without a record."""
-        ours = {".lock", self.recipe.name}
-        return sorted(path.name for path in self.path.iterdir() if path.name not in ours)
+        return sorted(path.name for path in self.path.iterdir() if path.name != ".lock")
 
     def drop_training(self) -> None:
         """A run that is over does not go on: its checkpoint only takes room."""
@@ -66,12 +65,13 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
 
     def empty(self) -> None:
-        """Removes everything but the lock."""
+        """Removes everything but the lock; the record last, since it is what makes the folder a run."""
         for path in self.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != ".lock":
+            elif path.name not in (".lock", RECORD):
                 path.unlink()
+        (self.path / RECORD).unlink()
 
 
 def default_folder(recipe: Recipe) -> Path:
@@ -103,6 +103,13 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what a process that was killed in the middle of a write has left beside its target."""
-    for path in folder.rglob(".*.part"):
-        path.unlink(missing_ok=True)
+    """Removes what a process that was killed in the middle of a write has left beside its target.
+
+    Only what a run writes, and only in a run folder: `--out` can name any folder by mistake.
+    """
+    patterns = [f".{RECORD}.*.part"]
+    if (folder / RECORD).exists():
+        patterns += [".*.part", *(f"{name}/.*.part" for name in ("manifests", "model", "hypotheses"))]
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)

@@ -164,8 +164,8 @@ class _Runner:
         )
         if corpus.lock_state == "differs":
             self.watcher.on_message(
-                f"corpus {corpus.name}: made here, and not the same bits as those of its lock file (another synthesiser "
-                "or maths library?); the result is not comparable bit by bit, and the record says so"
+                f"corpus {corpus.name}: made here, and not the same bits as those of its lock file (another "
+                "synthesiser or maths library?); the result is not comparable bit by bit, and the record says so"
             )
         parts = split(corpus, recipe)
         tokenizer = build_tokenizer(
@@ -176,6 +176,11 @@ class _Runner:
         for item in left_out:
             self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")
         used = describe_corpus(corpus, parts, left_out)
+        if self.record.corpus and self.record.corpus.splits != used.splits:
+            raise RunError(
+                f"{self.folder.path}: this run began with another corpus than {corpus.source_name or corpus.name}; "
+                "give it that one, choose another --out, or start over with --fresh"
+            )
         for name, utterances in parts.items():
             write_manifest(self.folder.manifest(name), utterances)
         made = TokenizerUsed(kind=recipe.tokenizer.kind, size=tokenizer.size, digest=tokenizer.digest())
