@@ -1,18 +1,24 @@
 """What the documentation says is so: generated parts are current, links lead somewhere, commands parse."""
 
+import copy
 import importlib.util
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import jsonschema
 import pytest
+from miniature import recipe as miniature_recipe
+from miniature import write_corpus
 
 from asr.cli.main import _parser
 from asr.recipe import load_recipe
+from asr.runs.options import RunOptions
+from asr.runs.run import run
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -65,6 +71,42 @@ def test_schema_is_a_schema(record_schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(record_schema)
 
 
+@pytest.fixture(scope="module")
+def real_record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """record.json of a run from corpus to score."""
+    folder = tmp_path_factory.mktemp("docs")
+    options = RunOptions(
+        corpus=write_corpus(folder), out=folder / "run", cache=folder / "cache", check_lock=False
+    )
+    run(miniature_recipe(train__epochs=1), options)
+    record: dict[str, Any] = json.loads((folder / "run" / "record.json").read_text(encoding="utf-8"))
+    return record
+
+
+def test_a_real_record_validates(real_record: dict[str, Any], record_schema: dict[str, Any]) -> None:
+    assert real_record["status"] == "complete"
+    jsonschema.validate(real_record, record_schema, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda record: record.update(remark="mine"),
+        lambda record: record.update(format=2),
+        lambda record: record.pop("recipe"),
+        lambda record: record["recipe"]["train"].update(epoch=3),
+        lambda record: record["results"]["test"].update(wer="8 %"),
+    ],
+)
+def test_the_schema_refuses_what_is_no_record(
+    spoil: Callable[[dict[str, Any]], object], real_record: dict[str, Any], record_schema: dict[str, Any]
+) -> None:
+    record = copy.deepcopy(real_record)
+    spoil(record)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(record, record_schema, jsonschema.Draft202012Validator)
+
+
 @pytest.mark.parametrize("path", RECORDS, **by_name)
 def test_published_records_validate(path: Path, record_schema: dict[str, Any]) -> None:
     jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), record_schema)
@@ -89,8 +131,8 @@ def test_commands_are_right(page: Path) -> None:
     """Commands and options parse, recipes and make targets exist."""
     text = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for line in re.findall(r"^(?:    |\$ |`)*(asr [a-z-].*?)(?:`.*)?$", text, re.MULTILINE):
-        _parser().parse_args(shlex.split(line, comments=True)[1:])
+    for line in re.findall(r"^ {4}(?:\$ )?(asr .*)$|`(asr [a-z]+ [^`]*)`", text, re.MULTILINE):
+        _parser().parse_args(shlex.split("".join(line), comments=True)[1:])
     assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
     for recipe in re.findall(r"\brecipes/([\w-]+)\.toml", text):
         assert recipe == "mine" or (ROOT / "recipes" / f"{recipe}.toml").is_file()

@@ -33,6 +33,7 @@ def describe_corpus(corpus: PreparedCorpus, parts: Parts, left_out: Sequence[Lef
         source_sha256=corpus.source_sha256,
         synthetic=get_reader(corpus.name).make is not None,
         lock=corpus.lock_state,
+        identity={name: lock.digest for name, lock in corpus.locks.items()},
         splits={name: _describe(utterances) for name, utterances in parts.items()},
         left_out=[LeftOutUtterance(id=item.id, reason=item.reason) for item in left_out],
         shared_speakers=sorted(heard & {utterance.speaker for utterance in parts["test"]}),

@@ -39,6 +39,7 @@ class CorpusUsed(Frozen):
     source_sha256: str  # of the archive; "" otherwise
     synthetic: bool
     lock: Literal["matches", "differs", "no lock", "not checked"]  # against data/NAME.lock.json
+    identity: dict[str, str]  # digest of each of the corpus's own parts, as in its lock file
     splits: dict[str, Split]  # train, dev, test
     left_out: list[LeftOutUtterance]
     shared_speakers: list[str]  # speakers of the test part that were also in training
