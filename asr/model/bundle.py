@@ -135,9 +135,13 @@ def _read_description(folder: Path) -> Description:
 def _with_weights(model: AcousticModel, weights: Path, description: Description) -> AcousticModel:
     try:
         tensors = load_file(weights)
+        other = sorted(name for name, value in tensors.items() if value.dtype != torch.float32)
+        if other:
+            raise BundleError(f"{weights}: expected float32, found {tensors[other[0]].dtype} in {other[0]}")
         model.load_state_dict(tensors, assign=True)
     except (SafetensorError, RuntimeError) as error:
-        raise BundleError(f"{weights}: does not fit model.json: {error}") from None
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{weights}: does not fit model.json: {reason}") from None
     # The front end's tables follow from its settings and are not in the file.
     model.front_end = FrontEndModule(description.front_end)
     return model
