@@ -131,7 +131,8 @@ def test_commands_are_right(page: Path) -> None:
     """Commands and options parse, recipes and make targets exist."""
     text = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for line in re.findall(r"^ {4}(?:\$ )?(asr .*)$|`(asr [a-z]+ [^`]*)`", text, re.MULTILINE):
+    joined = re.sub(r"\\\n *", "", text)  # of a command that goes on in the next line
+    for line in re.findall(r"^ {4}(?:\$ )?(asr .*)$|`(asr [a-z]+ [^`\n]*)`", joined, re.MULTILINE):
         _parser().parse_args(shlex.split("".join(line), comments=True)[1:])
     assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
     for recipe in re.findall(r"\brecipes/([\w-]+)\.toml", text):

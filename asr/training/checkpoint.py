@@ -61,11 +61,12 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, An
             f"{path}: this checkpoint belongs to another recipe or corpus; choose another folder with --out, "
             "or start over with --fresh"
         )
-    try:
-        _restore(learner, tensors)
-        cursor: dict[str, Any] = json.loads(notes["cursor"])
-    except KeyError as error:
-        raise TrainingError(f"{path}: made by another version of Attest (no {error}); use --fresh") from None
+    for name, parameter in learner.model.named_parameters():
+        saved = tensors.get(f"weights.{name}")
+        if saved is None or saved.shape != parameter.shape:
+            raise TrainingError(f"{path}: made by another version of Attest ({name} differs); use --fresh")
+    _restore(learner, tensors)
+    cursor: dict[str, Any] = json.loads(notes["cursor"])
     return cursor
 
 
