@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from asr.corpora.prepare import prepare
-from asr.errors import RunError
+from asr.errors import AsrError, RunError
 from asr.evaluation.decode import decode
 from asr.evaluation.hypotheses import Hypothesis, score_hypotheses, write_hypotheses
 from asr.files import write_text
@@ -111,7 +111,7 @@ class _Runner:
             parts, model, tokenizer, cursor = self._train(self.record.recipe)
             model = self._keep_best(model, tokenizer, cursor)
             self._score(model, tokenizer, parts)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt, AsrError):
             self._end_session("interrupted")
             raise
         self._finish()
