@@ -87,17 +87,20 @@ def layer_of(parameter: str) -> str:
 
 
 def name_troubled(norms: Mapping[str, float], *, ratio: float = 1e3) -> list[str]:
-    """A warning for each layer whose gradient vanishes or explodes beside the median layer.
+    """A warning for each layer whose gradient vanishes or explodes on the way down from the output layer.
 
-    The comparison is between layers, not with a fixed number, since the scale of a loss is arbitrary.
+    Args:
+        norms: by layer, from the input to the output.
+        ratio: to the output layer's norm. A fixed number would not do, since the scale of a loss is arbitrary;
+            nor would the median layer: one that lets nothing through silences all below it.
     """
     if not norms:
         return []
-    middle = sorted(norms.values())[len(norms) // 2]
+    reference = list(norms.values())[-1]
     warnings = []
     for layer, norm in norms.items():
-        if norm < middle / ratio:
-            warnings.append(f"gradient vanishes in {layer}: {norm:.2e}, median layer {middle:.2e}")
-        elif norm > middle * ratio:
-            warnings.append(f"gradient explodes in {layer}: {norm:.2e}, median layer {middle:.2e}")
+        if norm < reference / ratio:
+            warnings.append(f"gradient vanishes in {layer}: {norm:.2e}, output layer {reference:.2e}")
+        elif norm > reference * ratio:
+            warnings.append(f"gradient explodes in {layer}: {norm:.2e}, output layer {reference:.2e}")
     return warnings

@@ -169,10 +169,10 @@ def test_norms_go_on_where_they_stopped() -> None:
 
 
 def test_trouble_is_named() -> None:
-    norms = {"front": 1e-5, "middle": 0.1, "norm": 0.2, "back": 0.3, "output": 500.0}
+    norms = {"front": 1e-5, "middle": 0.1, "back": 500.0, "output": 0.2}
     vanishing, exploding = name_troubled(norms)
-    assert vanishing == "gradient vanishes in front: 1.00e-05, median layer 2.00e-01"
-    assert exploding == "gradient explodes in output: 5.00e+02, median layer 2.00e-01"
+    assert vanishing == "gradient vanishes in front: 1.00e-05, output layer 2.00e-01"
+    assert exploding == "gradient explodes in back: 5.00e+02, output layer 2.00e-01"
 
 
 def test_no_trouble() -> None:
