@@ -12,7 +12,8 @@ import soundfile
 
 from asr.manifest import Utterance
 from asr.randomness import numpy_generator
-from asr.recipe import Recipe, recipe_from_tree
+from asr.recipe import Recipe
+from asr.recipe_file import recipe_from_tree
 
 RATE = 8_000  # Hz
 WORDS = ("GO", "NO", "SEE", "YES", "ONE")

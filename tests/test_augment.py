@@ -64,7 +64,9 @@ def test_speed_one_changes_nothing() -> None:
 @pytest.mark.parametrize("utterance", [f"u{n}" for n in range(6)])  # both kinds of noise are among them
 def test_noise_is_as_loud_as_it_says(ratio: float, utterance: str) -> None:
     clean = tone(440, height=0.2)
-    assert snr(clean, add_noise(clean, noisy(ratio, ratio), 1, 0, utterance)) == pytest.approx(ratio, abs=0.05)
+    assert snr(clean, add_noise(clean, noisy(ratio, ratio), 1, 0, utterance)) == pytest.approx(
+        ratio, abs=0.05
+    )
 
 
 def test_ratio_is_drawn_in_between() -> None:

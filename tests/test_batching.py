@@ -19,7 +19,9 @@ def plan(seconds: Sequence[float], **changes: Any) -> list[Step]:
     return plan_epoch(seconds, **settings | changes)
 
 
-def check_limits(batches: Sequence[tuple[int, ...]], seconds: Sequence[float], utterances: int, most: float) -> None:
+def check_limits(
+    batches: Sequence[tuple[int, ...]], seconds: Sequence[float], utterances: int, most: float
+) -> None:
     rows = [row for batch in batches for row in batch]
     assert sorted(rows) == list(range(len(seconds)))
     for batch in batches:
@@ -84,7 +86,11 @@ def test_utterances_of_like_length_are_together() -> None:
 def test_pieces_are_nearly_equal() -> None:
     """Ten utterances in eights are 5 + 5, not 8 + 2: a tiny micro-batch would weigh a whole step."""
     assert sorted(len(batch) for step in plan([1.0] * 10, utterances=8) for batch in step) == [5, 5]
-    assert [len(batch) for batch in batches_by_length([1.0] * 9, utterances=4, padded_seconds=99)] == [3, 3, 3]
+    assert [len(batch) for batch in batches_by_length([1.0] * 9, utterances=4, padded_seconds=99)] == [
+        3,
+        3,
+        3,
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -16,7 +16,7 @@ from miniature import recipe as miniature_recipe
 from miniature import write_corpus
 
 from asr.cli.main import _parser
-from asr.recipe import load_recipe
+from asr.recipe_file import load_recipe
 from asr.runs.options import RunOptions
 from asr.runs.run import run
 

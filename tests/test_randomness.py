@@ -26,7 +26,12 @@ def test_seed_is_that_of_every_machine() -> None:
 
 @given(st.integers(0, 2**70), words, keys, st.integers(0, 2**70), words, keys)
 def test_other_keys_other_seeds(
-    seed: int, purpose: str, key: tuple[int | str, ...], seed2: int, purpose2: str, key2: tuple[int | str, ...]
+    seed: int,
+    purpose: str,
+    key: tuple[int | str, ...],
+    seed2: int,
+    purpose2: str,
+    key2: tuple[int | str, ...],
 ) -> None:
     first, second = keyed_seed(seed, purpose, *key), keyed_seed(seed2, purpose2, *key2)
     assert (first == second) == ((seed, purpose, key) == (seed2, purpose2, key2))

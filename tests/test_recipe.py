@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from asr.errors import RecipeError
-from asr.recipe import FrontEnd, Recipe, load_recipe, recipe_from_tree, to_toml
+from asr.recipe import FrontEnd, Recipe
+from asr.recipe_file import load_recipe, recipe_from_tree, to_toml
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 BASE = 'name = "base"\n[corpus]\nname = "an4"\ndev_speakers = 7\n'
@@ -81,7 +82,9 @@ def test_written_back_whole(
 def test_digest_is_of_the_values_not_of_the_file(tmp_path: Path) -> None:
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"
     one.write_text(BASE + "[train]\nepochs = 50\nclip = 1\n")
-    two.write_text('# a remark\ntrain = {clip = 1.0}\ncorpus = {dev_speakers = 7, name = "an4"}\nname = "base"')
+    two.write_text(
+        '# a remark\ntrain = {clip = 1.0}\ncorpus = {dev_speakers = 7, name = "an4"}\nname = "base"'
+    )
     assert load_recipe(one).digest() == load_recipe(two).digest()
 
 
@@ -209,7 +212,9 @@ def test_extends_in_a_circle(base: Path) -> None:
     assert "extend each other in a circle" in message(base)
 
 
-@pytest.mark.parametrize(("value", "expected"), [("3", "got 3"), ('"gone.toml"', "gone.toml: no such recipe")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("3", "got 3"), ('"gone.toml"', "gone.toml: no such recipe")]
+)
 def test_extends_nothing_that_can_be(base: Path, value: str, expected: str) -> None:
     base.write_text(f"extends = {value}\n" + BASE)
     assert expected in message(base)

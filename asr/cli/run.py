@@ -61,7 +61,7 @@ def call(options: argparse.Namespace) -> int:
     numerics.pin()
     from asr.cli.progress import RunProgress
     from asr.cli.summary import print_summary
-    from asr.recipe import load_recipe
+    from asr.recipe_file import load_recipe
     from asr.runs.options import RunOptions
     from asr.runs.run import run
     from asr.training.trainer import Interrupted

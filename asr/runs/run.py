@@ -16,7 +16,8 @@ from asr.manifest import Utterance, write_manifest
 from asr.model.acoustic import AcousticModel, new_model
 from asr.model.bundle import save_bundle, weights_digest
 from asr.numerics import choose_device
-from asr.recipe import Recipe, to_toml
+from asr.recipe import Recipe
+from asr.recipe_file import to_toml
 from asr.runs.corpus_used import Parts, describe_corpus, settings_digest, split
 from asr.runs.environment import describe_device, peak_memory, read_code, read_environment
 from asr.runs.folder import RECORD, RunFolder, default_folder, locked

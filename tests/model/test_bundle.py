@@ -197,8 +197,12 @@ def test_weights_digest_is_of_names_shapes_and_values() -> None:
     tensors = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2)}
     digest = weights_digest(tensors)
     assert weights_digest(dict(reversed(tensors.items()))) == digest
-    assert weights_digest({"a": torch.arange(6.0).reshape(3, 2).T.reshape(2, 3), "b": torch.ones(2)}) != digest
+    assert (
+        weights_digest({"a": torch.arange(6.0).reshape(3, 2).T.reshape(2, 3), "b": torch.ones(2)}) != digest
+    )
     assert weights_digest({**tensors, "a": tensors["a"].reshape(3, 2)}) != digest
     assert weights_digest({"a": tensors["a"], "c": tensors["b"]}) != digest
     assert weights_digest({**tensors, "b": torch.tensor([1.0, 1.0000001])}) != digest
-    assert weights_digest({**tensors, "a": tensors["a"].T.contiguous().T}) == digest  # memory order is not content
+    assert (
+        weights_digest({**tensors, "a": tensors["a"].T.contiguous().T}) == digest
+    )  # memory order is not content

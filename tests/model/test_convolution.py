@@ -11,7 +11,10 @@ SETTINGS = [
     [],
     [Convolution(channels=3)],
     [Convolution(channels=3, stride=(2, 2)), Convolution(channels=2, stride=(1, 2))],
-    [Convolution(channels=2, kernel=(5, 3), stride=(2, 1)), Convolution(channels=2, kernel=(7, 5), stride=(3, 2))],
+    [
+        Convolution(channels=2, kernel=(5, 3), stride=(2, 1)),
+        Convolution(channels=2, kernel=(7, 5), stride=(3, 2)),
+    ],
     [Convolution(channels=2, kernel=(11, 1), stride=(1, 1))] * 3,
 ]
 

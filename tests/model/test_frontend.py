@@ -15,7 +15,9 @@ PLAIN: dict[str, Any] = {"normalise": "none", "pre_emphasis": 0.0}
 RATE = 16_000
 
 
-def features(settings: Settings, *waveforms: torch.Tensor, padding: float = 0.0) -> tuple[torch.Tensor, list[int]]:
+def features(
+    settings: Settings, *waveforms: torch.Tensor, padding: float = 0.0
+) -> tuple[torch.Tensor, list[int]]:
     """Features of waveforms as one batch; what lies past each is filled with `padding`."""
     longest = max(map(len, waveforms))
     batch = torch.full((len(waveforms), longest), padding)
@@ -107,7 +109,9 @@ def test_click_is_in_the_frames_around_it() -> None:
     loudness = found[0].mean(1)
     assert loudness.argmax() == 10
     assert loudness[9].item() == pytest.approx(loudness[11].item(), abs=1e-4)
-    assert loudness[8].item() == pytest.approx(math.log(1e-10), abs=1e-4)  # 320 samples off: not in the window
+    assert loudness[8].item() == pytest.approx(
+        math.log(1e-10), abs=1e-4
+    )  # 320 samples off: not in the window
     assert (loudness > math.log(1e-10) + 1).nonzero().flatten().tolist() == [9, 10, 11]
 
 

@@ -72,7 +72,9 @@ def test_other_settings_are_refused_before_anything_changes(saved: tuple[Path, L
     path, _ = saved
     other = learner(2)
     before = digests(other)
-    with pytest.raises(TrainingError, match="belongs to another recipe or corpus; .*--out.*--fresh") as caught:
+    with pytest.raises(
+        TrainingError, match="belongs to another recipe or corpus; .*--out.*--fresh"
+    ) as caught:
         load_checkpoint(path, other, "settings-b")
     assert str(path) in str(caught.value)
     assert digests(other) == before
@@ -85,7 +87,9 @@ def test_other_format(saved: tuple[Path, Learner]) -> None:
         load_checkpoint(path, learner(1), "settings-a")
 
 
-@pytest.mark.parametrize("name", ["weights.output.bias", "average.output.bias", "optimiser.exp_avg.output.bias"])
+@pytest.mark.parametrize(
+    "name", ["weights.output.bias", "average.output.bias", "optimiser.exp_avg.output.bias"]
+)
 def test_missing_tensor(saved: tuple[Path, Learner], name: str) -> None:
     path, _ = saved
     tensors, notes = read_tensors(path)
@@ -114,7 +118,11 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_tensors_of_any_layout_come_back(tmp_path: Path) -> None:
-    tensors = {"whole": torch.arange(3), "part": torch.arange(12.0).reshape(3, 4).T[1:], "one": torch.tensor(2.5)}
+    tensors = {
+        "whole": torch.arange(3),
+        "part": torch.arange(12.0).reshape(3, 4).T[1:],
+        "one": torch.tensor(2.5),
+    }
     write_tensors(tmp_path / "t.safetensors", tensors, {"note": "größer"})
     found, notes = read_tensors(tmp_path / "t.safetensors")
     assert notes == {"note": "größer"}

@@ -52,7 +52,9 @@ def test_biases_and_gains_do_not_decay(model: AcousticModel) -> None:
     for name, value in model.named_parameters():
         kept = 1 - 0.01 * 0.3 if value.ndim > 1 else 1.0
         torch.testing.assert_close(value.detach(), before[name] * kept, msg=name)
-    assert {name.rpartition(".")[2] for name, value in model.named_parameters() if value.ndim <= 1} >= {"bias"}
+    assert {name.rpartition(".")[2] for name, value in model.named_parameters() if value.ndim <= 1} >= {
+        "bias"
+    }
 
 
 def test_a_step_is_adamw_by_hand() -> None:

@@ -205,9 +205,7 @@ def test_finished_training_is_only_read(setting: Setting, tmp_path: Path) -> Non
     assert told.steps == []
 
 
-def test_seed_changes_the_outcome(
-    setting: Setting, tmp_path: Path, uninterrupted: tuple[Any, Any]
-) -> None:
+def test_seed_changes_the_outcome(setting: Setting, tmp_path: Path, uninterrupted: tuple[Any, Any]) -> None:
     trainer = setting.trainer(tmp_path, miniature.recipe(train__epochs=2, seed=2))
     trainer.train()
     assert not set(outcome(trainer)) & set(uninterrupted[0])

@@ -1,0 +1,113 @@
+"""Recipe files: TOML to a checked recipe and back.
+
+A recipe may say `extends = "other.toml"` (a path beside it) and change a few keys; `--set train.epochs=3` changes one
+key from the command line. An unknown key, a wrong type or an impossible value is a `RecipeError` that names the key
+and says what is allowed.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from asr.errors import RecipeError
+from asr.recipe import Convolution, Recipe
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe whole, every default included."""
+    import tomli_w
+
+    return tomli_w.dumps(recipe.model_dump(mode="json"))
+
+
+def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
+    """Reads a recipe, what it extends, and `key.path=value` changes.
+
+    Raises:
+        RecipeError: the file, a key or a value is wrong; the message names it.
+    """
+    tree = _read_tree(path, ())
+    for change in changes:
+        _apply_change(tree, change)
+    return recipe_from_tree(tree, str(path))
+
+
+def recipe_from_tree(tree: dict[str, Any], source: str) -> Recipe:
+    """Checks plain data (from TOML or a record). `source` names it in errors."""
+    try:
+        # JSON mode: TOML arrays become tuples and whole numbers are taken where a float is due.
+        return Recipe.model_validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        raise RecipeError(f"{source}: " + "; ".join(_explain(item) for item in error.errors())) from None
+
+
+def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise RecipeError(f"{path}: recipes extend each other in a circle: {' -> '.join(map(str, seen))}")
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe; `ls recipes/` shows those of the project") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a readable text file ({error}); a recipe is a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise RecipeError(f"{path}: extends must be the name of a recipe file, got {parent!r}")
+    return _merge(_read_tree(path.parent / parent, (*seen, path.resolve())), tree)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both_tables = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both_tables else value
+    return merged
+
+
+def _apply_change(tree: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {change}: expected KEY=VALUE, for example --set train.epochs=3")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string, so that --set tokenizer.kind=subwords needs no quotes
+    *tables, last = key.strip().split(".")
+    for name in tables:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise RecipeError(f"--set {change}: {name} is a value, not a table")
+    tree[last] = value
+
+
+def _explain(item: Any) -> str:
+    """One pydantic complaint in our words: key, what was found, what is allowed."""
+    location = [part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    key = ".".join(map(str, location)) or "the recipe"
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key}; allowed here: {', '.join(_allowed_keys(location[:-1]))}"
+    if item["type"] == "missing":
+        return f"key {key} is missing"
+    message = item["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
+    return f"{key}: {message}{found}"
+
+
+def _allowed_keys(location: list[Any]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in location:
+        if isinstance(part, int):
+            model = Convolution  # the only array of tables
+            continue
+        annotation = model.model_fields[part].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return sorted(model.model_fields)
