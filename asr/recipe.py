@@ -44,7 +44,7 @@ class Corpus(Frozen):
 class Tokenizer(Frozen):
     """Output units: characters, or subwords of a SentencePiece unigram model, learned from the training texts."""
 
-    kind: Literal["characters", "subwords"] = "characters"
+    kind: Literal["characters", "subwords"] = "characters"  # of token
     size: Count = 0  # pieces, for subwords
     alphabet: str = ""  # the only characters that a training text may have; "" takes what they have
 
@@ -60,15 +60,15 @@ class Tokenizer(Frozen):
 class FrontEnd(Frozen):
     """Waveform to features. Travels with every model: weights are useless without it."""
 
-    kind: Literal["log-mel", "mfcc"] = "log-mel"
+    kind: Literal["log-mel", "mfcc"] = "log-mel"  # energies of mel bands, or cepstra made from them
     sample_rate: Positive = 16_000  # Hz
     window: float = 0.025  # seconds
     hop: float = 0.010  # seconds
-    mels: Positive = 80
+    mels: Positive = 80  # bands
     coefficients: Positive = 40  # cepstra, for MFCC only
     low: Annotated[float, Field(ge=0)] = 20.0  # Hz, lower edge of the first mel band
     high: Annotated[float, Field(ge=0)] = 0.0  # Hz, upper edge of the last; 0 is half the sample rate
-    pre_emphasis: Annotated[float, Field(ge=0, lt=1)] = 0.97
+    pre_emphasis: Annotated[float, Field(ge=0, lt=1)] = 0.97  # share of the last sample that is taken off
     floor: Annotated[float, Field(ge=1e-30)] = 1e-10  # power below which the logarithm is cut
     normalise: Literal["utterance", "none"] = "utterance"  # mean 0, variance 1 in each band
 
@@ -112,9 +112,9 @@ class FrontEnd(Frozen):
 class Convolution(Frozen):
     """One two-dimensional convolution: time first, frequency second."""
 
-    channels: Positive
-    kernel: tuple[Positive, Positive] = (3, 3)
-    stride: tuple[Positive, Positive] = (1, 1)
+    channels: Positive  # planes of output
+    kernel: tuple[Positive, Positive] = (3, 3)  # frames, bands; odd
+    stride: tuple[Positive, Positive] = (1, 1)  # frames, bands: what one step of the output is worth
 
     @model_validator(mode="after")
     def _odd_kernel(self) -> Self:
@@ -131,9 +131,9 @@ class Model(Frozen):
         Convolution(channels=32, stride=(1, 2)),
     )
     projection: Positive = 256  # values a frame going into the recurrent layers
-    layers: Positive = 3
+    layers: Positive = 3  # recurrent ones
     hidden: Positive = 256  # LSTM units in each direction
-    bidirectional: bool = True
+    bidirectional: bool = True  # false: each layer hears the past alone
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2  # before every recurrent layer and the output layer
     intermediate_loss: Annotated[float, Field(ge=0, lt=1)] = 0.0  # weight of a CTC loss on the middle layer
 
@@ -141,9 +141,9 @@ class Model(Frozen):
 class SpecAugment(Frozen):
     """Masks over features in training (Park et al., 2019); 0 masks switch it off."""
 
-    frequency_masks: Count = 2
+    frequency_masks: Count = 2  # an utterance
     frequency_share: Share = 0.25  # widest mask, of all bands
-    time_masks: Count = 2
+    time_masks: Count = 2  # an utterance
     time_share: Share = 0.15  # widest mask, of the utterance's frames
     time_seconds: Annotated[float, Field(ge=0)] = 0.4  # and never wider than this
 
@@ -167,7 +167,7 @@ class Augment(Frozen):
 class Train(Frozen):
     """How the model learns."""
 
-    epochs: Positive = 50
+    epochs: Positive = 50  # at most
     patience: Count = 0  # epochs without a better development result before stopping; 0 never stops early
     utterances: Positive = 8  # in a micro-batch, at most
     seconds: Annotated[float, Field(gt=0)] = 120.0  # of padded audio in a micro-batch, at most
@@ -175,8 +175,8 @@ class Train(Frozen):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3  # at its peak
     warm_up: Share = 0.1  # share of all steps in which the rate rises; then it falls as a half cosine
     final_rate: Share = 0.01  # share of the peak that is left at the end
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    betas: tuple[Decay, Decay] = (0.9, 0.98)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01  # of AdamW; of weights alone
+    betas: tuple[Decay, Decay] = (0.9, 0.98)  # AdamW's memory of gradients and of their squares
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of the gradient of the loss in nats a token
     averaging: Decay = 0.998  # decay of the moving average of weights; 0: none
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0  # of work lost at most by a killed process
@@ -186,15 +186,15 @@ class Score(Frozen):
     """How the result is stated."""
 
     bootstrap: Positive = 10_000  # samples for the 95 % interval
-    batch_utterances: Positive = 16
-    batch_seconds: Annotated[float, Field(gt=0)] = 240.0
+    batch_utterances: Positive = 16  # decoded together, at most
+    batch_seconds: Annotated[float, Field(gt=0)] = 240.0  # of padded audio decoded together, at most
 
 
 class Recipe(Frozen):
     """A run, whole. `asr run` writes it back with every default, so the record alone re-runs it."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    seed: Count = 1
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]  # names the run folder
+    seed: Count = 1  # another one draws other weights, batches and augmentation
     corpus: Corpus
     text: Literal["plain-1"] = "plain-1"  # version of the text normaliser
     tokenizer: Tokenizer = Tokenizer()

@@ -115,7 +115,8 @@ class _stop_on_signal:  # noqa: N801  # reads as the function that it is used as
 
 def _command(options: argparse.Namespace, changes: list[str]) -> str:
     """The command for the record: names of files, not paths of this machine."""
-    words = ["asr", "run", f"recipes/{options.recipe.name}"]
+    inside = not options.recipe.is_absolute() and ".." not in options.recipe.parts
+    words = ["asr", "run", options.recipe.as_posix() if inside else options.recipe.name]
     if options.corpus:
         words += ["--corpus", options.corpus.name]
     for change in changes:

@@ -31,7 +31,7 @@ PACKAGES = (
 class Code(Frozen):
     """Which code ran."""
 
-    version: str
+    version: str  # of attest-asr
     commit: str  # "" outside a git checkout
     changed: bool  # files of the package differ from the commit
     digest: str  # SHA-256 over the package's source files: names the code even without git
@@ -40,15 +40,15 @@ class Code(Frozen):
 class Environment(Frozen):
     """Machine and libraries."""
 
-    python: str
-    system: str
-    machine: str
-    processor: str
+    python: str  # version
+    system: str  # kernel and its version
+    machine: str  # architecture
+    processor: str  # its name
     instructions: str  # what torch's kernels were chosen for: AVX2, AVX512, ...
-    cores: int
+    cores: int  # that the process may use
     memory: int  # bytes
-    packages: dict[str, str]
-    libsndfile: str
+    packages: dict[str, str]  # versions
+    libsndfile: str  # version: it decodes the audio
     torch_build: dict[str, str]  # BLAS, oneDNN, CUDA, compiler
     variables: dict[str, str]  # those that decide numerics
 

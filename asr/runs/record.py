@@ -18,86 +18,86 @@ FORMAT = 1
 class Split(Frozen):
     """A part of the corpus as this run used it."""
 
-    utterances: int
-    seconds: float
-    speakers: int
+    utterances: int  # all of them, also those left out of training
+    seconds: float  # of audio
+    speakers: int  # different ones
     digest: str  # identity of decoded audio, texts and speakers, whatever the order and file format
 
 
 class LeftOutUtterance(Frozen):
     """A training utterance that was not learned from."""
 
-    id: str
-    reason: str
+    id: str  # in the corpus
+    reason: str  # in words, with the limit
 
 
 class CorpusUsed(Frozen):
     """Where the speech came from."""
 
-    name: str
+    name: str  # of the reader
     source: str  # name of the archive or folder; "" when made on the spot
     source_sha256: str  # of the archive; "" otherwise
-    synthetic: bool
+    synthetic: bool  # made by a program, not spoken by people
     lock: Literal["matches", "differs", "no lock", "not checked"]  # against data/NAME.lock.json
     identity: dict[str, str]  # digest of each of the corpus's own parts, as in its lock file
     splits: dict[str, Split]  # train, dev, test
-    left_out: list[LeftOutUtterance]
+    left_out: list[LeftOutUtterance]  # of training
     shared_speakers: list[str]  # speakers of the test part that were also in training
 
 
 class TokenizerUsed(Frozen):
     """Output units."""
 
-    kind: str
-    size: int
-    digest: str
+    kind: str  # characters or subwords
+    size: int  # tokens, the blank included
+    digest: str  # SHA-256 of its canonical JSON
 
 
 class Counts(Frozen):
     """Errors against references."""
 
-    hits: int
-    substitutions: int
-    deletions: int
-    insertions: int
-    reference_length: int
+    hits: int  # words or characters that are right
+    substitutions: int  # another one instead
+    deletions: int  # of the reference, not heard
+    insertions: int  # heard, not in the reference
+    reference_length: int  # hits + substitutions + deletions
 
 
 class Result(Frozen):
     """A score. Rates are ratios, not percentages."""
 
-    wer: float
+    wer: float  # word errors / words of the references
     wer_interval_95: tuple[float, float]  # bootstrap over utterances
-    cer: float
+    cer: float  # character errors / characters of the references
     ser: float  # sentences with an error
-    words: Counts
-    characters: Counts
-    sentences: int
-    wrong_sentences: int
+    words: Counts  # errors in words
+    characters: Counts  # errors in characters
+    sentences: int  # utterances
+    wrong_sentences: int  # utterances with a word error
 
 
 class Epoch(Frozen):
     """How an epoch went; its development result is that of the averaged weights."""
 
-    epoch: int
-    steps: int
-    learning_rate: float
+    epoch: int  # from 1
+    steps: int  # in it
+    learning_rate: float  # at its end
     train_loss: float  # nats a token
     clipped: float  # share of steps
-    gradient_norms: dict[str, float]
-    dev: Result
-    best: bool
-    seconds: float
-    warnings: list[str]
+    gradient_norms: dict[str, float]  # of each layer, root mean square over the steps
+    dev: Result  # of the averaged weights
+    best: bool  # of all epochs so far
+    seconds: float  # with the development data
+    warnings: list[str]  # layers whose gradient vanishes or explodes
 
 
 class ModelMade(Frozen):
     """The bundle beside the record."""
 
-    parameters: int
+    parameters: int  # numbers that were learned
     weights_digest: str  # over names, shapes and values, whatever the file format
-    best_epoch: int
-    steps: int
+    best_epoch: int  # whose weights these are, from 1
+    steps: int  # of the whole training
 
 
 class Session(Frozen):
@@ -105,16 +105,16 @@ class Session(Frozen):
 
     started: str  # UTC, ISO 8601
     finished: str  # "" for one that was killed
-    workers: int
-    device: str
-    code: Code
+    workers: int  # threads on the CPU; they do not change the result
+    device: str  # "cpu", or "cuda: " and its name
+    code: Code  # which code ran
     peak_memory: int  # bytes; 0 for one that was killed
 
 
 class Times(Frozen):
     """Seconds, interruptions not counted."""
 
-    training: float
+    training: float  # with the development data after each epoch
     decoding: float  # of the test part
     real_time_factor: float  # decoding / audio
 
@@ -122,19 +122,19 @@ class Times(Frozen):
 class Record(Frozen):
     """record.json of a run folder."""
 
-    format: Literal[1] = 1
-    status: Literal["running", "interrupted", "complete"]
-    command: str
-    recipe: Recipe
-    recipe_digest: str
+    format: Literal[1] = 1  # raised when a key changes its meaning
+    status: Literal["running", "interrupted", "complete"]  # "complete" has results
+    command: str  # that makes this run; file names without their folders
+    recipe: Recipe  # as resolved, every default included
+    recipe_digest: str  # SHA-256 of the canonical JSON of the recipe
     environment: Environment  # of the last session
-    sessions: list[Session]
-    corpus: CorpusUsed | None = None
-    tokenizer: TokenizerUsed | None = None
-    epochs: list[Epoch] = Field(default_factory=list)
-    model: ModelMade | None = None
+    sessions: list[Session]  # one unless the run was interrupted
+    corpus: CorpusUsed | None = None  # what was heard
+    tokenizer: TokenizerUsed | None = None  # output units
+    epochs: list[Epoch] = Field(default_factory=list)  # in order
+    model: ModelMade | None = None  # what was learned
     results: dict[str, Result] = Field(default_factory=dict)  # dev, test
-    times: Times | None = None
+    times: Times | None = None  # what it took
     files: dict[str, str] = Field(default_factory=dict)  # SHA-256 by path inside the run folder
 
 
