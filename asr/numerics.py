@@ -49,3 +49,8 @@ def choose_device(name: str) -> "torch.device":
             backend.fp32_precision = "ieee"
         torch.backends.cudnn.benchmark = False
     return device
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which a container or `taskset` can limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from asr import numerics
+from asr.cli.arguments import add_device, add_workers
 
 NAME = "run"
 
@@ -35,13 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a key of the recipe, for example --set train.epochs=3; may be given again",
     )
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--workers",
-        type=_positive,
-        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
-        help="threads on the CPU (all cores); their number does not change the result",
-    )
+    add_device(parser)
+    add_workers(parser)
     parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events")
     parser.add_argument(
@@ -122,10 +118,3 @@ def _command(options: argparse.Namespace, changes: list[str]) -> str:
     for change in changes:
         words += ["--set", change]
     return shlex.join(words)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, got {value}")
-    return value

@@ -1,11 +1,11 @@
 """`asr transcribe`: prints the text of audio files."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from asr import numerics
+from asr.cli.arguments import add_device, add_workers
 
 NAME = "transcribe"
 
@@ -15,10 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, required=True, metavar="RUN_OR_BUNDLE", help="a run folder or a bundle"
     )
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="files at a time (all cores)"
-    )
+    add_device(parser)
+    add_workers(parser)
 
 
 def call(options: argparse.Namespace) -> int:
@@ -28,7 +26,7 @@ def call(options: argparse.Namespace) -> int:
 
     transcriber = Transcriber(options.model, device=options.device)
     failed = 0
-    for path, found in transcriber.many(options.files, workers=max(1, options.workers)):
+    for path, found in transcriber.many(options.files, workers=options.workers):
         if isinstance(found, AudioError):
             failed += 1
             print(f"asr: {found}", file=sys.stderr)

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asr.numerics import available_cores
 from asr.recipe import Frozen
 
 if TYPE_CHECKING:
@@ -85,11 +86,6 @@ def read_environment() -> Environment:
             if name.startswith(("OMP_", "MKL_", "ATEN_CPU_", "ONEDNN_", "DNNL_", "CUBLAS_", "OPENBLAS_"))
         },
     )
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which a container or `taskset` can limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def peak_memory() -> int:
