@@ -177,8 +177,8 @@ def _refuse_foreign(text: str, alphabet: Iterable[str]) -> None:
     if foreign:
         names = ", ".join(f"{symbol!r} (U+{ord(symbol):04X})" for symbol in foreign)
         raise TokenizerError(
-            f"{text!r} has characters outside the alphabet of the training texts: {names}; "
-            "leave the utterance out, mend its text, or train with texts that have them"
+            f"{text!r} has characters outside the alphabet: {names}; "
+            "leave the utterance out, mend its text, or train with an alphabet that has them"
         )
 
 

@@ -100,9 +100,9 @@ def test_characters_outside_the_alphabet_are_all_named(tokenizer: Tokenizer) -> 
     with pytest.raises(TokenizerError) as caught:
         tokenizer.encode("one ñ 2 two ñ")
     assert str(caught.value) == (
-        "'one ñ 2 two ñ' has characters outside the alphabet of the training texts: "
+        "'one ñ 2 two ñ' has characters outside the alphabet: "
         "'2' (U+0032), 'ñ' (U+00F1); "
-        "leave the utterance out, mend its text, or train with texts that have them"
+        "leave the utterance out, mend its text, or train with an alphabet that has them"
     )
 
 

@@ -12,7 +12,7 @@ import jsonschema
 import miniature
 import pytest
 
-from asr.errors import CorpusError, RunError, TrainingError
+from asr.errors import RunError, TrainingError
 from asr.evaluation.hypotheses import Hypothesis, score_hypotheses
 from asr.files import sha256_file
 from asr.manifest import Utterance, identity, read_manifest
@@ -271,9 +271,8 @@ def test_fresh_starts_over(done: tuple[Path, Record, Told], tmp_path: Path, opti
 def test_interrupted_and_resumed(done: tuple[Path, Record, Told], tmp_path: Path, options: RunOptions) -> None:
     folder, record, _ = done
     mine = replace(options, out=tmp_path / "out", workers=1)
-    steps = record.epochs[0].steps
     with pytest.raises(Interrupted):
-        run(RECIPE, mine, should_stop=miniature.on_step(10**9 if steps > 10**8 else 12))
+        run(RECIPE, mine, should_stop=miniature.on_step(6))
     halfway = read_record(tmp_path / "out")
     assert halfway.status == "interrupted"
     assert halfway.sessions[0].finished
@@ -304,31 +303,6 @@ def test_other_corpus_does_not_go_on(tmp_path: Path, options: RunOptions) -> Non
     assert after.corpus == before.corpus  # the record still tells of the corpus that was learned from
     assert after.epochs == before.epochs
     assert run(RECIPE, mine)[1].status == "complete"
-
-
-@pytest.mark.parametrize(
-    "left",
-    [[], ["recipe.toml"], [".record.json.abc123.part"], [".recipe.toml.abc123.part", "recipe.toml"]],
-    ids=str,
-)
-def test_killed_before_the_first_record(tmp_path: Path, options: RunOptions, left: list[str]) -> None:
-    """What a run that dies in its first moments can leave does not stand in the way of the same command."""
-    out = tmp_path / "out"
-    with pytest.raises(CorpusError):
-        run(RECIPE, replace(options, out=out, corpus=tmp_path / "gone"))
-    first = names(out)
-    assert first == {".lock", "record.json", "recipe.toml"}
-    if left != []:
-        order = sorted(first, key=lambda name: (out / name).stat().st_mtime_ns)
-        if order.index("record.json") < order.index("recipe.toml") and "recipe.toml" in left:
-            return  # the record is written first: there never is a recipe without it
-        for name in first - {".lock"}:
-            (out / name).unlink()
-        for name in left:
-            (out / name).write_text("half")
-    with pytest.raises(CorpusError):
-        run(RECIPE, replace(options, out=out, corpus=tmp_path / "gone"))
-    assert not [name for name in names(out) if name.endswith(".part")]
 
 
 def test_leftovers_of_the_dead_are_swept_and_not_published(
