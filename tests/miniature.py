@@ -3,6 +3,7 @@
 It is made in a blink and learned in seconds, so that a whole run can be tested, killed and started again.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def speech(text: str, name: str, rate: int = RATE) -> np.ndarray:
     pieces = [np.zeros(int(GAP * rate))]
     for letter in text:
         seconds = np.arange(int(LETTER * rate)) / rate
-        pitch = 300 + 370 * LETTERS.index(letter) if letter in LETTERS else 0
+        pitch = 300 + 370 * LETTERS.index(letter) if letter in LETTERS else 150  # words are parted by a hum
         pieces += [0.4 * np.sin(2 * np.pi * pitch * seconds), np.zeros(int(0.02 * rate))]
     clean = np.concatenate([*pieces, np.zeros(int(GAP * rate))])
     noise = numpy_generator(1, "miniature-noise", name).standard_normal(len(clean))
@@ -116,3 +117,22 @@ def on_step(count: int) -> Callable[[], bool]:
         return asked[0] >= count
 
     return should_stop
+
+
+@functools.cache
+def trained(folder: Path) -> tuple[Path, Path]:
+    """A corpus, and a run that has learned its language of tones by heart; made once for each folder.
+
+    Give it `tmp_path_factory.getbasetemp()`, so that all tests share one.
+    """
+    from asr.runs.options import RunOptions
+    from asr.runs.run import run
+
+    quiet = {"frequency_masks": 0, "time_masks": 0}
+    settings = recipe(spec_augment=quiet, augment={"speed": [1.0]}, model__dropout=0.0, train__epochs=14)
+    home = folder / "trained"
+    corpus = write_corpus(home, train=64, test=8)
+    options = RunOptions(
+        corpus=corpus, out=home / "run", cache=home / "cache", check_lock=False, command="asr run miniature.toml"
+    )
+    return corpus, run(settings, options)[0]

@@ -3,8 +3,8 @@
 Synthetic speech. It shows that everything works, from a corpus to a checked error rate, in minutes and with
 no download; it says nothing about how well people are recognised, and what shows a result on it says so.
 
-The words, voices and all settings are in `data/digits.toml`. A speaker is one voice: an accent of eSpeak's
-English and a variant, which is a vocal tract (formants), a pitch and a voice quality. The *test voices are
+The words, voices and all settings are in `data/digits.toml`. A speaker is one vocal tract: a variant of eSpeak's
+voices, with its formants, pitch and voice quality, in one English accent or several. The *test voices are
 unheard*: no training utterance has their variant or one with nearly the same formants, and one accent, that
 of the West Midlands, occurs in no training utterance at all. The synthesiser and the vocabulary are of course
 the same, and so short a phrase as "yes" is said by training and test voices alike.
@@ -129,6 +129,11 @@ def variant(voice: str) -> str:
     return voice.partition("+")[2]
 
 
+def speaker(voice: str) -> str:
+    """Whose vocal tract it is: the variant; the accent for a voice without one."""
+    return variant(voice) or voice
+
+
 def load_settings(path: Path) -> Settings:
     """Raises CorpusError: no such file, or not what `Settings` says."""
     try:
@@ -180,7 +185,7 @@ def read(folder: Path) -> Splits:
                 audio_filepath=str(folder / entry["audio"]),
                 duration=0.0,
                 text=entry["text"],
-                speaker=entry["voice"],
+                speaker=speaker(entry["voice"]),
                 lang="en",
             )
             splits[entry["split"]].append(utterance)

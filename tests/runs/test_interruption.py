@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import miniature
@@ -48,9 +50,16 @@ class Command:
         self.line += ["--corpus", str(corpus), "--out", str(self.out), "--cache", str(folder / "cache")]
         self.line += ["--any-corpus", "--workers", "2"]
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        with self.errors.open("wb") as stream:
-            return subprocess.Popen(self.line, stdout=subprocess.DEVNULL, stderr=stream)
+    @contextmanager
+    def started(self) -> Iterator["subprocess.Popen[bytes]"]:
+        with (
+            self.errors.open("wb") as stream,
+            subprocess.Popen(self.line, stdout=subprocess.DEVNULL, stderr=stream) as process,
+        ):
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def wait_for(self, process: "subprocess.Popen[bytes]", moment: Callable[[], bool]) -> None:
         """Until the moment has come, or the process has ended."""
@@ -96,14 +105,15 @@ def test_killed_again_and_again(corpus: Path, tmp_path: Path, uninterrupted: Rec
     ]
     killed = 0
     for moment in moments:
-        process = command.start()
-        command.wait_for(process, moment)
-        time.sleep(random.uniform(0, 0.05))  # a random moment: that is the point
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
+        with command.started() as process:
+            command.wait_for(process, moment)
+            time.sleep(random.uniform(0, 0.05))  # a random moment: that is the point
+            process.kill()
+            killed += process.wait() == -signal.SIGKILL
         command.check_whole()
     assert killed >= 3
-    assert command.start().wait(PATIENCE) == 0, command.errors.read_text()
+    with command.started() as process:
+        assert process.wait(PATIENCE) == 0, command.errors.read_text()
     record = read_record(command.out)
     assert record.status == "complete"
     assert record.model == uninterrupted.model
@@ -118,18 +128,19 @@ def test_control_c(corpus: Path, tmp_path: Path, uninterrupted: Record) -> None:
     """Ctrl-C writes a checkpoint, says how to go on, and ends with 130; what is done is not done again."""
     recipe = miniature.recipe(**LONG, train__checkpoint_seconds=600.0)
     command = Command(tmp_path, corpus, recipe)
-    process = command.start()
-    command.wait_for(process, (command.out / "metrics.jsonl").exists)
-    before = (command.out / "checkpoint.safetensors").stat().st_mtime_ns
-    process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE) == 130
+    checkpoint = command.out / "checkpoint.safetensors"
+    with command.started() as process:
+        command.wait_for(process, checkpoint.exists)  # at the end of the first epoch
+        before = checkpoint.stat().st_mtime_ns
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
     said = [line for line in command.errors.read_text().splitlines() if line.startswith("asr: ")]
     assert said == [
         "asr: stopping after this step; press Ctrl-C again to stop at once",
         f"asr: interrupted; the same command goes on from {command.out}",
     ]
     assert "Traceback" not in command.errors.read_text()
-    assert (command.out / "checkpoint.safetensors").stat().st_mtime_ns > before
+    assert checkpoint.stat().st_mtime_ns > before
     halfway = read_record(command.out)
     assert halfway.status == "interrupted"
     assert 1 <= len(halfway.epochs) < 10
@@ -148,22 +159,24 @@ def test_dead_after_any_write(corpus: Path, tmp_path: Path, monkeypatch: pytest.
     """For every file that a run writes: the process ends right after, and the same call ends in the same."""
     recipe = miniature.recipe(train__epochs=2, train__utterances=9, train__checkpoint_seconds=1e-6)
     options = RunOptions(corpus=corpus, cache=tmp_path / "cache", check_lock=False)
-    writes = [0]
-    really = files._fsync_folder
-    deadly = [0]
+    writes, deadly = [0], [0]
 
-    def after_a_write(folder: Path) -> None:
-        really(folder)
+    def fsync_file(_descriptor: int) -> None:
+        if 0 < deadly[0] <= writes[0]:
+            raise Dead  # the dead do not write
+
+    def fsync_folder(_folder: Path) -> None:
         writes[0] += 1
         if writes[0] == deadly[0]:
             raise Dead
 
     def go(name: str, dead_after: int) -> Record:
         writes[0], deadly[0] = 0, dead_after
-        return run(recipe, options.__class__(**vars(options) | {"out": tmp_path / name}))[1]
+        return run(recipe, replace(options, out=tmp_path / name))[1]
 
-    monkeypatch.setattr(files, "_fsync_folder", after_a_write)
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # a test of order, not of disks
+    monkeypatch.setattr(files, "_fsync_folder", fsync_folder)
+    monkeypatch.setattr(os, "fsync", fsync_file)  # a test of order, not of disks
+    go("first", 0)  # which also decodes the corpus
     whole = go("whole", 0)
     total = writes[0]
     assert total > 15

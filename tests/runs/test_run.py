@@ -340,12 +340,10 @@ def test_default_folder_is_named_by_the_content() -> None:
     assert len({named(RECIPE), named(miniature.recipe(seed=2)), named(miniature.recipe(train__epochs=4))}) == 3
 
 
-def test_a_language_of_tones_is_learned(tmp_path: Path, options: RunOptions) -> None:
-    """Unheard speakers, real decoding, real score: the whole chain works, or this stays above half."""
-    corpus = miniature.write_corpus(tmp_path, train=96, test=12)
-    recipe = miniature.recipe(
-        train__epochs=30, model__dropout=0.0, augment__noise_probability=0.0, spec_augment__time_masks=0
-    )
-    _, record = run(recipe, replace(options, out=tmp_path / "out", corpus=corpus))
-    assert record.results["test"].wer < 0.35
-    assert record.results["test"].words.reference_length > 15
+def test_a_language_of_tones_is_learned(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Unheard speakers, real decoding, real score: a fault anywhere in the chain leaves this near 100 %."""
+    _, folder = miniature.trained(tmp_path_factory.getbasetemp())
+    record = read_record(folder)
+    assert record.results["test"].wer < 0.1
+    assert record.results["test"].words.reference_length > 10
+    assert record.results["test"].cer <= record.results["test"].wer

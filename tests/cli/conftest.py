@@ -1,0 +1,32 @@
+"""What tests of commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import miniature
+import pytest
+
+from asr.cli.main import main
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A miniature corpus, and a run that has learned it."""
+    return miniature.trained(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def complaint(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Calls a command that must fail, and gives back its one line of error."""
+
+    def complaint(*words: object) -> str:
+        capsys.readouterr()
+        assert main([str(word) for word in words]) == 1  # a traceback would come through as an exception
+        out, error = capsys.readouterr()
+        assert out == ""
+        said = [line for line in error.splitlines() if line.startswith("asr: ")]
+        assert len(said) == 1, error
+        assert error.splitlines()[-1] == said[0]  # one line: no continuation
+        return said[0]
+
+    return complaint

@@ -1,0 +1,74 @@
+"""Development data: whole speakers, the same for every seed."""
+
+import random
+
+import pytest
+
+from asr.corpora.holdout import hold_out
+from asr.errors import CorpusError
+from asr.manifest import Utterance
+from asr.recipe import Corpus
+
+SPEAKERS = [f"speaker{n}" for n in range(12)]
+UTTERANCES = [Utterance(f"{s}-{n}", "x.wav", 1.0, "a", speaker=s) for n in range(4) for s in SPEAKERS]
+
+
+def held(utterances: list[Utterance], **settings: object) -> tuple[list[Utterance], list[Utterance]]:
+    return hold_out(utterances, Corpus(name="an4", **settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [1, 3, 11])
+def test_whole_speakers_are_held_out(count: int) -> None:
+    learn, dev = held(UTTERANCES, dev_speakers=count)
+    heard, kept = {u.speaker for u in learn}, {u.speaker for u in dev}
+    assert len(kept) == count
+    assert not heard & kept
+    assert heard | kept == set(SPEAKERS)
+    assert len(dev) == 4 * count
+
+
+def test_nothing_is_lost_and_the_order_is_kept() -> None:
+    for settings in ({"dev_speakers": 3}, {"dev_utterances": 9}):
+        learn, dev = held(UTTERANCES, **settings)
+        place = {utterance.id: number for number, utterance in enumerate(UTTERANCES)}
+        for part in (learn, dev):
+            assert [place[u.id] for u in part] == sorted(place[u.id] for u in part)
+        assert sorted(place[u.id] for u in learn + dev) == list(range(len(UTTERANCES)))
+
+
+def test_order_of_the_corpus_does_not_choose() -> None:
+    shuffled = random.Random(1).sample(UTTERANCES, len(UTTERANCES))
+    for settings in ({"dev_speakers": 3}, {"dev_utterances": 9}):
+        assert {u.id for u in held(shuffled, **settings)[1]} == {u.id for u in held(UTTERANCES, **settings)[1]}
+
+
+def test_key_chooses() -> None:
+    chosen = {
+        frozenset(u.speaker for u in held(UTTERANCES, dev_speakers=3, split_key=key)[1])
+        for key in ("dev", "a", "b", "c")
+    }
+    assert len(chosen) == 4
+
+
+def test_more_is_the_same_and_more() -> None:
+    """Who asks for one more speaker keeps those that were held out before."""
+    few, many = (held(UTTERANCES, dev_speakers=count)[1] for count in (3, 4))
+    assert {u.id for u in few} < {u.id for u in many}
+
+
+def test_utterances_of_one_speaker() -> None:
+    alone = [Utterance(f"u{n}", "x.wav", 1.0, "a", speaker="anna") for n in range(10)]
+    learn, dev = held(alone, dev_utterances=3)
+    assert (len(learn), len(dev)) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"dev_speakers": 12}, "an4: cannot hold out 12 of 12 training speakers; set corpus.dev_speakers to 11 or less"),
+        ({"dev_utterances": 60}, "cannot hold out 60 of 48 training utterances; set corpus.dev_utterances to 47"),
+    ],
+)
+def test_not_enough(settings: dict[str, int], expected: str) -> None:
+    with pytest.raises(CorpusError, match=expected):
+        held(UTTERANCES, **settings)
