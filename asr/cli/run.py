@@ -62,10 +62,8 @@ def call(options: argparse.Namespace) -> int:
     from asr.runs.run import run
     from asr.training.trainer import Interrupted
 
-    changes = list(options.changes)
-    if options.seed is not None:
-        changes.append(f"seed={options.seed}")
-    recipe = load_recipe(options.recipe, changes)
+    seed = [] if options.seed is None else [f"seed={options.seed}"]
+    recipe = load_recipe(options.recipe, [*options.changes, *seed])
     settings = RunOptions(
         corpus=options.corpus,
         out=options.out,
@@ -75,7 +73,7 @@ def call(options: argparse.Namespace) -> int:
         fresh=options.fresh,
         check_lock=not options.any_corpus,
         tensorboard=options.tensorboard,
-        command=_command(options, changes),
+        command=_command(options),
     )
     try:
         with RunProgress(recipe) as progress, _stop_on_signal() as should_stop:
@@ -109,12 +107,14 @@ class _stop_on_signal:  # noqa: N801  # reads as the function that it is used as
         os.write(2, b"\nasr: stopping after this step; press Ctrl-C again to stop at once\n")
 
 
-def _command(options: argparse.Namespace, changes: list[str]) -> str:
+def _command(options: argparse.Namespace) -> str:
     """The command for the record: names of files, not paths of this machine."""
     inside = not options.recipe.is_absolute() and ".." not in options.recipe.parts
     words = ["asr", "run", options.recipe.as_posix() if inside else options.recipe.name]
     if options.corpus:
         words += ["--corpus", options.corpus.name]
-    for change in changes:
+    if options.seed is not None:
+        words += ["--seed", str(options.seed)]
+    for change in options.changes:
         words += ["--set", change]
     return shlex.join(words)

@@ -27,7 +27,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "hush")
     found = read_environment()
     assert found.python == platform.python_version()
-    assert found.packages["torch"] == torch.__version__.partition("+")[0] or found.packages["torch"]
+    assert torch.__version__.startswith(found.packages["torch"].partition("+")[0])
     assert {"torch", "numpy", "soundfile", "safetensors", "jiwer"} <= found.packages.keys()
     assert found.variables["OMP_NUM_THREADS"] == "1"
     assert found.variables["MKL_CBWR"] == "AVX2,STRICT"
