@@ -51,6 +51,8 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo >&2 "$(PYTHON) cannot make virtual environments: \
 	its modules venv and ensurepip are missing (on Debian and Ubuntu they are the package python3-venv); \
 	install them, or name another Python: make PYTHON=python3.12"; exit 1; }
+	@! test -x $(BIN)/python || test "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" || { echo >&2 "$(VENV) holds \
+	$$($(BIN)/python -V), not $$($(PYTHON) -V): make clean first"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --constraint constraints.txt setuptools
 	$(BIN)/python -m pip install --constraint constraints.txt --no-build-isolation --editable '.[dev]'

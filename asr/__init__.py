@@ -8,10 +8,11 @@ print(Transcriber("runs/an4")("speech.flac").text)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asr.audio import Audio as Audio
     from asr.transcribe.transcriber import Transcriber as Transcriber
     from asr.transcribe.transcriber import Transcript as Transcript
 
-__all__ = ["Transcriber", "Transcript"]
+__all__ = ["Audio", "Transcriber", "Transcript"]
 
 
 def __getattr__(name: str) -> Any:

@@ -33,12 +33,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
+        _fsync_folder(path.parent)
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
         raise
-    _fsync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -32,7 +32,11 @@ class Corpus(Frozen):
     max_seconds: Annotated[float, Field(gt=0)] = 30.0  # longer ones likewise
 
     @model_validator(mode="after")
-    def _one_way_to_hold_out(self) -> Self:
+    def _possible(self) -> Self:
+        if self.min_seconds >= self.max_seconds:
+            raise ValueError(
+                f"need min_seconds < max_seconds, got {self.min_seconds:g} and {self.max_seconds:g}"
+            )
         if (self.dev_speakers > 0) == (self.dev_utterances > 0):
             raise ValueError(
                 "set exactly one of dev_speakers and dev_utterances to 1 or more: development data "

@@ -25,12 +25,12 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
-    """Reads a recipe, what it extends, and `key.path=value` changes.
+    """Reads a recipe, what it extends, and `key.path=value` changes. A run record (.json) holds a recipe, too.
 
     Raises:
         RecipeError: the file, a key or a value is wrong; the message names it.
     """
-    tree = _read_tree(path, ())
+    tree = _read_record(path) if path.suffix == ".json" else _read_tree(path, ())
     for change in changes:
         _apply_change(tree, change)
     return recipe_from_tree(tree, str(path))
@@ -62,6 +62,17 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: extends must be the name of a recipe file, got {parent!r}")
     return _merge(_read_tree(path.parent / parent, (*seen, path.resolve())), tree)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: not a readable run record ({error})") from None
+    recipe = tree.get("recipe") if isinstance(tree, dict) else None
+    if not isinstance(recipe, dict):
+        raise RecipeError(f"{path}: not a run record: it has no recipe; a recipe by itself is a TOML file")
+    return recipe
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

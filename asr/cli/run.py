@@ -8,7 +8,6 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +18,7 @@ NAME = "run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", type=Path, help="a TOML file, for example recipes/an4.toml")
+    parser.add_argument("recipe", type=Path, help="a TOML file like recipes/an4.toml, or a record.json")
     parser.add_argument(
         "--corpus",
         type=Path,
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path(os.environ.get("ASR_CACHE", "~/.cache/attest-asr")),
+        default=Path(os.environ.get("ASR_CACHE") or "~/.cache/attest-asr"),
         help="where corpora are downloaded and unpacked (ASR_CACHE, or ~/.cache/attest-asr)",
     )
 
@@ -75,34 +74,44 @@ def call(options: argparse.Namespace) -> int:
         tensorboard=options.tensorboard,
         command=_command(options),
     )
+    stop = _StopOnSignal()
     try:
-        with RunProgress(recipe) as progress, _stop_on_signal() as should_stop:
-            folder, record = run(recipe, settings, progress, should_stop)
+        with RunProgress(recipe) as progress, stop:
+            folder, record = run(recipe, settings, progress, stop.is_asked)
     except Interrupted as stopped:
         print(f"asr: interrupted; the same command goes on from {stopped.folder}", file=sys.stderr)
-        return 130
+        return stop.status
     print_summary(folder, record)
     return 0
 
 
-class _stop_on_signal:  # noqa: N801  # reads as the function that it is used as
+class _StopOnSignal:
     """The first Ctrl-C or SIGTERM asks for a stop after the step under way; the second one stops at once."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self._signal = 0  # once there was one
 
-    def __enter__(self) -> Callable[[], bool]:
-        self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return lambda: self.asked
+    @property
+    def status(self) -> int:
+        """Exit status of a process that a signal ended, as shells have it."""
+        return 128 + (self._signal or signal.SIGINT)
+
+    def is_asked(self) -> bool:
+        return self._signal != 0
+
+    def __enter__(self) -> None:
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+        }
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self._signal:
             raise KeyboardInterrupt
-        self.asked = True
+        self._signal = number
         # Not print: the signal may come while this very thread is writing.
         os.write(2, b"\nasr: stopping after this step; press Ctrl-C again to stop at once\n")
 
@@ -112,9 +121,13 @@ def _command(options: argparse.Namespace) -> str:
     inside = not options.recipe.is_absolute() and ".." not in options.recipe.parts
     words = ["asr", "run", options.recipe.as_posix() if inside else options.recipe.name]
     if options.corpus:
-        words += ["--corpus", options.corpus.name]
+        words += ["--corpus", options.corpus.resolve().name]
     if options.seed is not None:
         words += ["--seed", str(options.seed)]
     for change in options.changes:
         words += ["--set", change]
+    if options.any_corpus:
+        words += ["--any-corpus"]
+    if options.device != "auto":
+        words += ["--device", options.device]
     return shlex.join(words)

@@ -1,6 +1,7 @@
 """`asr show`: prints a run record for people, or as JSON."""
 
 import argparse
+import json
 from pathlib import Path
 
 NAME = "show"
@@ -8,7 +9,9 @@ NAME = "show"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, nargs="+", help="a run folder, or a record.json by itself")
-    parser.add_argument("--json", action="store_true", help="the record as it is, for programs")
+    parser.add_argument(
+        "--json", action="store_true", help="the record as it is, for programs; of several a list"
+    )
 
 
 def call(options: argparse.Namespace) -> int:
@@ -16,11 +19,11 @@ def call(options: argparse.Namespace) -> int:
     from asr.runs.record import read_record
 
     records = [read_record(run) for run in options.run]
+    if options.json:
+        trees = [record.model_dump(mode="json") for record in records]
+        print(json.dumps(trees if len(trees) > 1 else trees[0], indent=2, ensure_ascii=False))
+        return 0
     for run, record in zip(options.run, records, strict=True):
-        if options.json:
-            print(record.model_dump_json(indent=2))
-        else:
-            print_details(run, record)
-    if not options.json:
-        print_spread(records)
+        print_details(run, record)
+    print_spread(records)
     return 0

@@ -69,22 +69,25 @@ def _minutes(seconds: float) -> str:
 def print_details(folder: Path, record: Record) -> None:
     """Everything that a person asks of a run."""
     console = Console(highlight=False, markup=False)
-    environment, code = record.environment, record.sessions[-1].code
-    changed = ", with changes" if code.changed else ""
+    environment = record.environment
     lines = [
         f"{record.command}",
         f"seed {record.recipe.seed}, recipe {record.recipe_digest[:16]}, status {record.status}",
-        f"code {code.version}, commit {code.commit[:12] or 'unknown'}{changed}, digest {code.digest[:16]}",
         f"{environment.processor}, {environment.cores} cores, {environment.memory / 2**30:.0f} GiB, "
         f"{environment.system}, Python {environment.python}",
         ", ".join(f"{name} {version}" for name, version in environment.packages.items()),
     ]
     for session in record.sessions:
+        code, changed = session.code, ", with changes" * bool(session.code.changed)
         memory = f", peak memory {session.peak_memory / 2**20:.0f} MiB" if session.peak_memory else ""
         lines.append(
             f"session {session.started} to {session.finished or 'its end unknown'}: {session.device}, "
             f"{session.workers} workers{memory}"
         )
+        lines.append(
+            f"  code {code.version}, commit {code.commit[:12] or 'unknown'}{changed}, digest {code.digest[:16]}"
+        )
+        lines += [f"  not as before: {difference}" for difference in session.differs]
     if record.model:
         lines.append(f"weights {record.model.weights_digest[:16]}")
     for line in lines:
@@ -123,17 +126,23 @@ def _epoch_table(record: Record) -> Table:
 def print_spread(records: Sequence[Record]) -> None:
     """Mean and standard deviation of the test WER over runs that differ in their seed alone."""
     console = Console(highlight=False, markup=False)
-    by_recipe: dict[str, list[Record]] = {}
+    groups: dict[str, dict[str, Record]] = {}
     for record in records:
-        if "test" in record.results:
-            by_recipe.setdefault(record.recipe.model_copy(update={"seed": 0}).digest(), []).append(record)
-    for runs in by_recipe.values():
+        if record.corpus and record.model and "test" in record.results:
+            splits = sorted(f"{name} {part.digest}" for name, part in record.corpus.splits.items())
+            key = " ".join([record.recipe.model_copy(update={"seed": 0}).digest(), *splits])
+            groups.setdefault(key, {})[record.model.weights_digest] = (
+                record  # one run given twice counts once
+            )
+    for group in groups.values():
+        runs = sorted(group.values(), key=lambda record: record.recipe.seed)
         if len(runs) < 2:
             continue
         rates = [record.results["test"].wer for record in runs]
         seeds = ", ".join(str(record.recipe.seed) for record in runs)
+        codes = {record.sessions[-1].code.digest for record in runs}
         console.print(
             f"{runs[0].recipe.name} test: mean WER {mean(rates):.2%}, standard deviation {stdev(rates):.2%} "
-            f"over {len(runs)} seeds ({seeds})",
+            f"over {len(runs)} runs (seeds {seeds})" + (", not all by the same code" * (len(codes) > 1)),
             soft_wrap=True,
         )

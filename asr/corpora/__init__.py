@@ -1,11 +1,13 @@
 """Readers of corpora, one file each, and what fetches a corpus and proves that it is the right one."""
 
+from asr.corpora.decode import BrokenFile
 from asr.corpora.lock import SplitLock
 from asr.corpora.prepare import PreparedCorpus, lock_of, prepare, write_lock
 from asr.corpora.reading import CorpusSource, Progress, Reader, Splits
-from asr.corpora.registry import get_reader, readers
+from asr.corpora.registry import get_reader
 
 __all__ = [
+    "BrokenFile",
     "CorpusSource",
     "PreparedCorpus",
     "Progress",
@@ -15,6 +17,5 @@ __all__ = [
     "get_reader",
     "lock_of",
     "prepare",
-    "readers",
     "write_lock",
 ]

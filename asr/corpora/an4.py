@@ -10,7 +10,8 @@ environmental robustness in automatic speech recognition", Kluwer 1993). 16 kHz 
 - address: http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz (64 MB), with copies that toolkits use
 
 Neither CMU nor the mirrors publish a SHA-256 of the archive and copies are packed differently, so a copy is
-known by what it decodes to (`data/an4.lock.json`), not by its archive's digest.
+known by what it decodes to (`data/an4.lock.json`; data/README.md says how that came about), not by its
+archive's digest.
 
 Traps: the lines of the test transcription are in another order than those of its fileids, so both are
 joined by id; train transcripts are wrapped in `<s>` and `</s>`, those of test are not; some copies have DOS
@@ -92,9 +93,11 @@ READER = Reader(
     source=CorpusSource(
         archive="an4_sphere.tar.gz",
         urls=(
-            "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz",
             "https://dldata-public.s3.us-east-2.amazonaws.com/an4_sphere.tar.gz",
             "https://huggingface.co/datasets/espnet/an4/resolve/main/an4_sphere.tar.gz",
+            # Last, as nothing protects what comes over plain http but the lock file.
+            "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz",
         ),
+        most=128 << 20,
     ),
 )

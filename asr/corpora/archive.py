@@ -21,6 +21,10 @@ _STARTS: dict[bytes, _Kind] = {
     b"\xfd7zXZ\x00": "r:xz",
     b"PK\x03\x04": "zip",
 }
+# Speech is packed two or three times smaller. What grows far beyond that was made to fill the disk.
+MOST_TIMES = 20  # the archive's size, that may come out of it
+MOST_BESIDES = 64 << 20  # bytes beyond that: a small archive may hold little more than zeros
+ENTRY = 512  # bytes that each entry counts at the least, so that endless empty ones are too many as well
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 
 
@@ -38,7 +42,8 @@ def unpack(archive: Path, target: Path, progress: Progress) -> Path:
     """Unpacks into `target` unless that exists already (it is then whole), and gives back `target`.
 
     Raises:
-        CorpusError: no archive, cut off or damaged, or an entry that is a link, a device, or points outside.
+        CorpusError: no archive, cut off or damaged, far too large, or an entry that is a link, a device, or
+            points outside.
         OSError: no space or no permission.
     """
     with exclusive(target):
@@ -55,9 +60,16 @@ def unpack(archive: Path, target: Path, progress: Progress) -> Path:
 
 def _unpack(archive: Path, kind: _Kind, folder: Path, progress: Progress) -> None:
     files, told, size = 0, 0, archive.stat().st_size
+    left = most = MOST_TIMES * size + MOST_BESIDES
     try:
         with archive.open("rb") as stream:
             for name, length, contents in _entries(archive, kind, stream):
+                left -= max(length, ENTRY)
+                if left < 0:
+                    raise CorpusError(
+                        f"{archive}: its {size} bytes unpack to more than {most}, as no speech does; if they "
+                        f"are right all the same, unpack the archive yourself and name the folder"
+                    )
                 _write(archive, folder, name, length, contents)
                 files += contents is not None
                 if stream.tell() - told >= 1 << 20:

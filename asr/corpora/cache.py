@@ -2,8 +2,8 @@
 
 import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,10 +32,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
     prefix, suffix = f".{target.name}.", ".part"
     for left in target.parent.glob(f"{prefix}*{suffix}"):
         shutil.rmtree(left, ignore_errors=True)
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix, suffix=suffix))
+    part = target.parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
+    part.mkdir()  # with the permissions that the user's umask leaves
     try:
         yield part
-        part.chmod(0o755)
         _flush(part)
         part.rename(target)
     except BaseException:

@@ -1,29 +1,55 @@
-"""Decoding every file of a corpus once: its length, its digest, and whether it is whole."""
+"""Decoding everything in a corpus once: its length, its digest, and whether it is whole."""
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from asr.corpora.reading import Progress, Splits, some
 from asr.errors import AudioError, CorpusError
 from asr.files import write_json
 from asr.manifest import Utterance, audio_digest, digest_of
 
-FORMAT = 1  # of the list of known files
+FORMAT = 2  # of the list of known files
+TOLERANCE = 0.1  # seconds by which a file may end before its utterance does: durations are often rounded
+
+
+@dataclass(frozen=True)
+class BrokenFile:
+    """A training utterance that is left out, as its audio does not decode from end to end."""
+
+    id: str
+    split: str  # where it would be: "train"
+    reason: str  # names files by their place in the corpus: fit for a record
+
+
+class _Stretch(NamedTuple):
+    """A file, or a part of it."""
+
+    path: str
+    offset: float  # seconds
+    duration: float  # seconds; 0 is up to the end
+
+    @property
+    def key(self) -> str:
+        return self.path if not any(self[1:]) else f"{self.path} {self.offset!r}+{self.duration!r}"
 
 
 @dataclass(frozen=True)
 class _Decoded:
-    """What is known about a file: its state on disk, then what it decodes to."""
+    """What is known about a stretch: its file's state on disk, then what it decodes to."""
 
     size: int
     modified: int  # nanoseconds
     changed: int  # nanoseconds; unlike `modified` it cannot be set back
     seconds: float
     digest: str
+
+
+_Results = dict[str, _Decoded | str]  # by a stretch's key: what it holds, or what is wrong with it
 
 
 def decode_all(
@@ -34,28 +60,53 @@ def decode_all(
     progress: Progress,
     workers: int,
     *,
-    fresh: bool = False,
-) -> Splits:
+    leave_out: bool = False,
+) -> tuple[Splits, tuple[BrokenFile, ...]]:
     """Fills in `duration` and `digest`. Files that did not change since the last time are not decoded again.
+
+    An utterance of duration 0 reaches to the end of its file; any other is the part that it says.
 
     Args:
         known: folder that keeps a list of decoded files for each corpus folder.
+        leave_out: training utterances whose audio is broken are absent from the result and listed beside it;
+            otherwise they are an error.
 
     Raises:
         CorpusError: names every file that cannot be decoded whole (ten of them and the count), empty splits,
-            and ids that occur twice.
+            and ids that occur twice. Broken test files are never left out: a score is of the whole test part.
     """
     _check_ids(name, folder, splits)
     memory = known / f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}.json"
-    before = {} if fresh else _recall(memory)
-    paths = list(dict.fromkeys(u.audio_filepath for utterances in splits.values() for u in utterances))
-    decoded = _decode(name, paths, before, progress, workers)
+    before = _recall(memory)
+    stretches = list(dict.fromkeys(_stretch(u) for utterances in splits.values() for u in utterances))
+    results = _decode(name, stretches, before, progress, workers)
+    decoded = {key: result for key, result in results.items() if isinstance(result, _Decoded)}
     if decoded != before:
-        write_json(memory, {"format": FORMAT, "files": {path: vars(item) for path, item in decoded.items()}})
-    return {
-        split: [_complete(utterance, decoded[utterance.audio_filepath]) for utterance in utterances]
-        for split, utterances in splits.items()
-    }
+        files = {key: vars(item) for key, item in decoded.items()}
+        write_json(memory, {"format": FORMAT, "decoder": _decoder(), "files": files})
+    found, broken = _sort_out(folder, splits, results)
+    # A split of which nothing is left is refused, too.
+    kept = {"train"} if leave_out and found.get("train") else set()
+    _refuse(name, splits, splits.keys() - kept, results)
+    return found, tuple(broken)
+
+
+def _stretch(utterance: Utterance) -> _Stretch:
+    return _Stretch(utterance.audio_filepath, utterance.offset, utterance.duration)
+
+
+def _sort_out(folder: Path, splits: Splits, results: _Results) -> tuple[Splits, list[BrokenFile]]:
+    found: Splits = {split: [] for split in splits}
+    broken: list[BrokenFile] = []
+    for split, utterances in splits.items():
+        for utterance in utterances:
+            result = results[_stretch(utterance).key]
+            if isinstance(result, _Decoded):
+                found[split].append(_complete(utterance, result))
+            else:
+                reason = _in_corpus(result, utterance.audio_filepath, folder)
+                broken.append(BrokenFile(utterance.id, split, reason))
+    return found, broken
 
 
 def _complete(utterance: Utterance, audio: _Decoded) -> Utterance:
@@ -63,55 +114,81 @@ def _complete(utterance: Utterance, audio: _Decoded) -> Utterance:
     return replace(utterance, duration=audio.seconds, digest=digest)
 
 
-def _decode(
-    name: str, paths: list[str], before: dict[str, _Decoded], progress: Progress, workers: int
-) -> dict[str, _Decoded]:
-    decoded: dict[str, _Decoded] = {}
-    broken: list[str] = []
-    pool = ThreadPoolExecutor(max(1, workers))  # decoding and hashing run outside Python's lock
-    try:
-        results: Iterable[_Decoded | str] = pool.map(lambda path: _decode_file(path, before.get(path)), paths)
-        for done, (path, result) in enumerate(zip(paths, results, strict=True), 1):
-            if isinstance(result, str):
-                broken.append(result)
-            else:
-                decoded[path] = result
-            if done % 50 == 0 or done == len(paths):
-                progress(f"decode {name}", done, len(paths))
-    finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the files that are left
+def _in_corpus(complaint: str, path: str, folder: Path) -> str:
+    """What is wrong, without the place where the corpus lies."""
+    inside = Path(path).is_relative_to(folder)
+    return complaint.replace(path, Path(path).relative_to(folder).as_posix() if inside else Path(path).name)
+
+
+def _refuse(name: str, splits: Splits, refused: Set[str], results: _Results) -> None:
+    """Raises CorpusError when a file of one of these splits is broken."""
+    files: set[str] = set()
+    broken: dict[str, str] = {}
+    for split, utterances in splits.items():
+        for utterance in utterances:
+            files.add(utterance.audio_filepath)
+            result = results[_stretch(utterance).key]
+            if split in refused and isinstance(result, str):
+                broken.setdefault(utterance.audio_filepath, result)
     if broken:
         raise CorpusError(
-            f"{name}: {len(broken)} of {len(paths)} audio files cannot be used; fetch the corpus again "
-            f"or mend them: {some(broken)}"
+            f"{name}: {len(broken)} of {len(files)} audio files cannot be used; fetch the corpus again "
+            f"or mend them: {some(list(broken.values()))}"
         )
+
+
+def _decode(
+    name: str, stretches: list[_Stretch], before: dict[str, _Decoded], progress: Progress, workers: int
+) -> _Results:
+    decoded: _Results = {}
+    pool = ThreadPoolExecutor(max(1, workers))  # decoding and hashing run outside Python's lock
+    try:
+        results: Iterable[_Decoded | str] = pool.map(
+            lambda stretch: _decode_one(stretch, before.get(stretch.key)), stretches
+        )
+        for done, (stretch, result) in enumerate(zip(stretches, results, strict=True), 1):
+            decoded[stretch.key] = result
+            if done % 50 == 0 or done == len(stretches):
+                progress(f"decode {name}", done, len(stretches))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the files that are left
     return decoded
 
 
-def _decode_file(path: str, before: _Decoded | None) -> _Decoded | str:
-    """What the file holds, or what is wrong with it."""
+def _decode_one(stretch: _Stretch, before: _Decoded | None) -> _Decoded | str:
     from asr.audio import read_pcm16
 
+    path, offset, duration = stretch
     try:
         state = Path(path).stat()
         here = (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         if before is not None and here == (before.size, before.modified, before.changed):
             return before
-        samples, sample_rate = read_pcm16(path)
+        samples, sample_rate = read_pcm16(path, offset=offset, duration=duration or None)
     except (AudioError, OSError) as error:
         return str(error)
-    return _Decoded(*here, seconds=len(samples) / sample_rate, digest=audio_digest(samples, sample_rate))
+    seconds = len(samples) / sample_rate
+    if seconds < duration - TOLERANCE:
+        return f"{path}: ends {seconds:.2f} s after second {offset:g}, but its utterance has {duration:.2f} s"
+    return _Decoded(*here, seconds=seconds, digest=audio_digest(samples, sample_rate))
 
 
 def _recall(memory: Path) -> dict[str, _Decoded]:
     """Empty when there is nothing to recall: a list that cannot be read costs time, not correctness."""
     try:
         tree = json.loads(memory.read_text(encoding="utf-8"))
-        if tree["format"] != FORMAT:
+        if (tree["format"], tree["decoder"]) != (FORMAT, _decoder()):
             return {}
-        return {path: _Decoded(**item) for path, item in tree["files"].items()}
+        return {key: _Decoded(**item) for key, item in tree["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _decoder() -> str:
+    """Another version may decode a file to other samples, or find fault with it."""
+    import soundfile
+
+    return f"libsndfile {soundfile.__libsndfile_version__}"
 
 
 def _check_ids(name: str, folder: Path, splits: Splits) -> None:

@@ -33,8 +33,8 @@ from pydantic import Field, ValidationError, model_validator
 from asr.audio import read_pcm16, resample
 from asr.corpora.cache import exclusive, whole_folder
 from asr.corpora.espeak import Speech, Synthesiser, write_wav
-from asr.corpora.reading import Progress, Reader, Splits, data_file
-from asr.corpora.room import Draws, Integers, add_echoes, coloured_noise, mix
+from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, data_file
+from asr.corpora.room import IntegerDraws, Integers, add_echoes, coloured_noise, mix
 from asr.errors import CorpusError
 from asr.manifest import Utterance
 from asr.randomness import keyed_seed
@@ -199,12 +199,12 @@ def read(folder: Path) -> Splits:
 
 def _plan_one(settings: Settings, split: str, voice: str, name: str) -> Plan:
     phrases, manner = settings.phrases, settings.speech
-    words = Draws(settings.seed, "digits: words", name)
+    words = IntegerDraws(settings.seed, "digits: words", name)
     text = " ".join(
         words.one_of(phrases.digits if words.between((1, 100)) <= phrases.digit_percent else phrases.commands)
         for _ in range(words.one_of(phrases.lengths))
     )
-    draws = Draws(settings.seed, "digits: manner", name)
+    draws = IntegerDraws(settings.seed, "digits: manner", name)
     speech = Speech(
         text=text,
         voice=voice,
@@ -225,7 +225,9 @@ def _synthesise(settings: Settings, folder: Path, progress: Progress, workers: i
     with contextlib.ExitStack() as stack:
         idle: SimpleQueue[Synthesiser] = SimpleQueue()
         for _ in range(max(1, workers)):
-            idle.put(stack.enter_context(Synthesiser()))
+            synthesiser = stack.enter_context(Synthesiser())
+            idle.put(synthesiser)
+        (folder / MADE_BY).write_text(f"eSpeak NG {synthesiser.version}\n", encoding="utf-8")
         pool = stack.enter_context(ThreadPoolExecutor(max(1, workers)))
 
         def make_one(item: Plan) -> None:
@@ -258,10 +260,10 @@ def _make_one(settings: Settings, item: Plan, synthesiser: Synthesiser, path: Pa
 def _in_a_room(settings: Settings, speech: Integers, name: str) -> np.ndarray[Any, np.dtype[np.int16]]:
     room, noise, level, rate = settings.room, settings.noise, settings.level, settings.sample_rate
     speech = add_echoes(
-        speech, rate, Draws(settings.seed, "digits: room", name),
+        speech, rate, IntegerDraws(settings.seed, "digits: room", name),
         count=room.reflections, delay=room.delay, first=room.first, decay=room.decay,
     )  # fmt: skip
-    draws = Draws(settings.seed, "digits: noise", name)
+    draws = IntegerDraws(settings.seed, "digits: noise", name)
     before, after = (draws.between(level.silence) * rate // 1000 for _ in range(2))
     slope, snr, loudness = draws.one_of(noise.slopes), draws.between(noise.snr), draws.between(level.speech)
     background = coloured_noise(before + len(speech) + after, draws, slope=slope, octaves=noise.octaves)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from asr.corpora.archive import archive_kind
 from asr.corpora.cache import exclusive, fsync
-from asr.corpora.reading import CorpusSource, Progress
+from asr.corpora.reading import CorpusSource, OtherCorpusError, Progress
 from asr.errors import CorpusError
 from asr.files import sha256_file, write_json
 
@@ -41,38 +41,55 @@ def fetch(source: CorpusSource, cache: Path, progress: Progress, use: Callable[[
     another process) asks only for the rest, provided that the mirror says by ETag or date that its file is
     still the same. The archive appears whole or not at all, checked against its SHA-256 where one is
     published. `use` raises CorpusError for contents that are not right; the archive is then dropped and the
-    next mirror tried.
+    next mirror tried. Only the last one that was read to its end, but is another corpus, is kept when no mirror
+    has the right one: it can be looked at, and used by who does not mind.
 
     Raises:
         CorpusError: every mirror failed; the message names each with its reason.
         OSError: no space or no permission in `cache`.
     """
     target = cache / source.archive
+    other = target.with_name(f"{target.name}.other.part")
     reasons: list[str] = []
     with exclusive(target):
-        if target.exists():
+        for origin in (None, *source.urls):
+            if origin is None and not target.exists():
+                continue
             try:
-                _check(target, source)
-                return use(target)
-            except (CorpusError, _MirrorError) as error:
-                reasons.append(f"{target} (downloaded earlier): {error}")
-                target.unlink()
-        for url in source.urls:
-            try:
-                _download(url, target, source, progress)
+                if origin is None:
+                    _check(target, source)
+                else:
+                    _download(origin, target, source, progress)
                 result = use(target)
+            except OtherCorpusError as error:
+                target.replace(other)
+                reasons.append(f"{origin or f'{target} (downloaded earlier)'}: {error}")
             except (CorpusError, _MirrorError) as error:
                 target.unlink(missing_ok=True)
-                reasons.append(f"{url}: {error}")
+                reasons.append(f"{origin or f'{target} (downloaded earlier)'}: {error}")
             else:
                 for left in cache.glob(f"{source.archive}.*.part*"):
                     left.unlink()
                 return result
-    listed = "".join(f"\n  {reason}" for reason in reasons)
-    raise CorpusError(
-        f"{source.archive} could not be had from any of its addresses:{listed}\n"
-        f"Fetch the corpus in another way and name the archive or its unpacked folder with `--corpus PATH`"
+        if kept := other.exists():
+            other.replace(target)
+    raise CorpusError(_failure(source, reasons, target if kept else None))
+
+
+def _failure(source: CorpusSource, reasons: list[str], kept: Path | None) -> str:
+    lines = [
+        f"{source.archive} could not be had from any of its addresses:",
+        *(f"  {why}" for why in reasons),
+    ]
+    if kept:
+        lines.append(
+            f"The last one that could be read is kept as {kept}; `--any-corpus` uses it as it is, and the record "
+            f"will say so"
+        )
+    lines.append(
+        "Fetch the corpus in another way and name the archive or its unpacked folder with `--corpus PATH`"
     )
+    return "\n".join(lines)
 
 
 @dataclass
@@ -114,7 +131,9 @@ def _download(url: str, target: Path, source: CorpusSource, progress: Progress) 
     tries, most = 0, part.size
     while not part.whole:
         try:
-            _transfer(url, part, lambda done, total: progress(f"download {target.name}", done, total))
+            _transfer(
+                url, part, source.most, lambda done, total: progress(f"download {target.name}", done, total)
+            )
         except _BrokenOffError as error:
             tries, most = (1, part.size) if part.size > most else (tries + 1, most)
             if tries == TRIES:
@@ -131,7 +150,7 @@ def _download(url: str, target: Path, source: CorpusSource, progress: Progress) 
     fsync(target.parent)
 
 
-def _transfer(url: str, part: _Part, report: Callable[[int, int], None]) -> None:
+def _transfer(url: str, part: _Part, most: int, report: Callable[[int, int], None]) -> None:
     """One request; sets `part.whole` when everything has arrived."""
     request = urllib.request.Request(url, headers={"User-Agent": "attest-asr", "Accept-Encoding": "identity"})
     offset, mark = part.size, part.mark
@@ -154,11 +173,15 @@ def _transfer(url: str, part: _Part, report: Callable[[int, int], None]) -> None
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenOffError(_words(error)) from None
     with response:
-        _receive(response, part, offset, report)
+        _receive(response, part, offset, most, report)
 
 
 def _receive(
-    response: http.client.HTTPResponse, part: _Part, offset: int, report: Callable[[int, int], None]
+    response: http.client.HTTPResponse,
+    part: _Part,
+    offset: int,
+    most: int,
+    report: Callable[[int, int], None],
 ) -> None:
     if response.status == 206:
         if not _continues(response, part.mark, offset):
@@ -170,10 +193,13 @@ def _receive(
     length = response.headers.get("Content-Length", "")
     total = offset + int(length) if length.isdecimal() else 0
     with part.path.open("ab") as out:
-        while block := _read(response):
+        while total <= most and offset <= most and (block := _read(response)):
             out.write(block)
             offset += len(block)
             report(offset, total)
+    if max(offset, total) > most:
+        part.drop()
+        raise _MirrorError(f"sends {max(offset, total)} bytes or more; the archive has {most} at most")
     if offset < total:
         raise _BrokenOffError(f"broken off after {offset} of {total} bytes")
     part.whole = True

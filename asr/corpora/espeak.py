@@ -30,7 +30,7 @@ SYNCHRONOUS = 2  # output mode: samples go to the callback, and Synth returns wh
 DO_NOT_EXIT = 0x8000  # report missing voice files instead of ending the process
 UTF8 = 1
 FROM_CHARACTER = 1
-RATE, VOLUME, PITCH, RANGE, WORD_GAP = 1, 2, 3, 4, 7
+RATE, PITCH, RANGE, WORD_GAP = 1, 3, 4, 7
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Synthesiser:
     def __init__(self) -> None:
         if find_spec("espeakng_loader") is None:
             raise CorpusError(
-                "synthetic speech needs eSpeak NG, which is not installed; pip install 'attest-asr[demo]'"
+                "synthetic speech needs eSpeak NG, which is not installed; in the source tree, pip install -e '.[demo]'"
             )
         # A session of its own: Ctrl-C reaches us only, and the end of its input ends it.
         self._process = subprocess.Popen(

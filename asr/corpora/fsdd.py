@@ -61,5 +61,6 @@ READER = Reader(
             "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
             "https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/refs/tags/v1.0.10",
         ),
+        most=256 << 20,
     ),
 )

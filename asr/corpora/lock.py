@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
+from asr.corpora.reading import OtherCorpusError
 from asr.errors import CorpusError
 from asr.manifest import Utterance, identity
 
@@ -56,7 +57,7 @@ def read_lock(path: Path) -> dict[str, SplitLock] | None:
 
 
 def check_lock(name: str, found: dict[str, SplitLock], expected: dict[str, SplitLock], path: Path) -> None:
-    """Raises CorpusError naming every split that differs and in what."""
+    """Raises OtherCorpusError naming every split that differs and in what."""
     complaints = []
     for split in sorted(found.keys() | expected.keys()):
         ours, theirs = found.get(split), expected.get(split)
@@ -65,9 +66,9 @@ def check_lock(name: str, found: dict[str, SplitLock], expected: dict[str, Split
         elif ours.digest != theirs.digest:
             complaints.append(f"{split}: {_difference(ours, theirs)}")
     if complaints:
-        raise CorpusError(
-            f"{name}: not the corpus of {path.name}: {'; '.join(complaints)}. Fetch the "
-            f"original again; results on another corpus would not be comparable"
+        raise OtherCorpusError(
+            f"{name}: not the corpus of {path.name}: {'; '.join(complaints)}. Fetch the original again; or use "
+            f"this one with --any-corpus, but results on another corpus are not comparable"
         )
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr.corpora.archive import unpack
-from asr.corpora.decode import decode_all
+from asr.corpora.decode import BrokenFile, decode_all
 from asr.corpora.download import fetch
 from asr.corpora.lock import FORMAT as LOCK_FORMAT
 from asr.corpora.lock import SplitLock, check_lock, read_lock, split_lock
-from asr.corpora.reading import Progress, Reader, Splits, corpus_folder, data_file
+from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, corpus_folder, data_file
 from asr.corpora.registry import get_reader
 from asr.errors import CorpusError
 from asr.files import sha256_file, write_json
@@ -28,6 +28,10 @@ class PreparedCorpus:
     splits: Splits  # with durations and digests
     locks: dict[str, SplitLock]  # by split
     lock_state: LockState  # "differs" only for a corpus made here; a downloaded one is then refused
+    broken: tuple[
+        BrokenFile, ...
+    ] = ()  # training utterances that are not in `splits`, where no lock is matched
+    maker: str = ""  # program and version, of a corpus made by one
 
 
 def lock_of(prepared: PreparedCorpus) -> dict[str, Any]:
@@ -52,7 +56,6 @@ def prepare(
     progress: Progress | None = None,
     workers: int = 2,
     check: bool = True,
-    fresh: bool = False,
 ) -> PreparedCorpus:
     """Gets a corpus, decodes every file of it and compares it with its lock file.
 
@@ -63,14 +66,15 @@ def prepare(
         cache: folder for archives, unpacked corpora and what is known about their files; made if need be.
         progress: called with (what, done, total) now and then; total 0 is unknown.
         workers: threads that decode.
-        check: compare with `data/NAME.lock.json`; a corpus without a lock file is taken as it is.
-        fresh: decode every file again, also where nothing seems to have changed since it was last done.
+        check: compare with `data/NAME.lock.json`; a corpus without a lock file is taken as it is. Where nothing
+            is compared, training files that do not decode are left out and listed in `broken`.
 
     Raises:
-        CorpusError: unknown name, no such source, wrong layout, missing or broken files, or another corpus
-            than that of the lock file; the message names what is wrong.
+        CorpusError: unknown name, no such source, none given for a corpus that cannot be had otherwise, wrong
+            layout, missing or broken files, or another corpus than that of the lock file; the message names
+            what is wrong.
     """
-    preparation = _Preparation(get_reader(name), cache, progress or _silent, workers, check, fresh)
+    preparation = _Preparation(get_reader(name), cache, progress or _silent, workers, check)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         return preparation.run(source)
@@ -92,14 +96,17 @@ class _Preparation:
     progress: Progress
     workers: int
     check: bool
-    fresh: bool
 
     def run(self, source: Path | None) -> PreparedCorpus:
         if source is not None:
             return self.from_folder(source) if source.is_dir() else self.from_archive(source)
         if self.reader.make is not None:
             return self.load(self.reader.make(self.cache, self.progress, self.workers), "", "")
-        assert self.reader.source is not None  # a reader has one of the two
+        if self.reader.source is None:
+            raise CorpusError(
+                f"{self.reader.name}: this corpus is on your machine only; say where with --corpus FOLDER; "
+                f"expected {self.reader.layout}"
+            )
         return fetch(self.reader.source, self.cache, self.progress, self.from_download)
 
     def from_folder(self, folder: Path) -> PreparedCorpus:
@@ -119,10 +126,10 @@ class _Preparation:
             hint = (
                 f" (unpacked from {archive}; delete {folder} to unpack it again)" if folder.is_dir() else ""
             )
-            raise CorpusError(f"{error}{hint}") from None
+            raise type(error)(f"{error}{hint}") from None
 
     def from_download(self, archive: Path) -> PreparedCorpus:
-        """A damaged folder in the cache is unpacked again; of a mirror's wrong copy nothing is kept."""
+        """A damaged folder in the cache is unpacked again; a mirror's wrong copy is not kept unpacked."""
         sha256 = sha256_file(archive)
         folder = self._unpacked(sha256)
         if folder.is_dir():
@@ -143,25 +150,47 @@ class _Preparation:
         name = self.reader.name
         folder = corpus_folder(self.reader, given)
         found = self.reader.read(folder)
-        splits = decode_all(
-            name, folder, found, self.cache / "decoded", self.progress, self.workers, fresh=self.fresh
+        path = data_file(f"{name}.lock.json")
+        expected = read_lock(path) if self.check else None
+        splits, broken = decode_all(
+            name,
+            folder,
+            found,
+            self.cache / "decoded",
+            self.progress,
+            self.workers,
+            leave_out=expected is None,
         )
         locks = {split: split_lock(utterances) for split, utterances in splits.items()}
-        return PreparedCorpus(name, source_name, source_sha256, splits, locks, self._compare(locks))
+        return PreparedCorpus(
+            name=name,
+            source_name=source_name,
+            source_sha256=source_sha256,
+            splits=splits,
+            locks=locks,
+            lock_state=self._compare(locks, expected, path),
+            broken=broken,
+            maker=self._maker(folder),
+        )
 
-    def _compare(self, locks: dict[str, SplitLock]) -> LockState:
-        if not self.check:
-            return "not checked"
-        path = data_file(f"{self.reader.name}.lock.json")
-        expected = read_lock(path)
+    def _compare(
+        self, locks: dict[str, SplitLock], expected: dict[str, SplitLock] | None, path: Path
+    ) -> LockState:
         if expected is None:
-            return "no lock"
+            return "no lock" if self.check else "not checked"
         if self.reader.make is not None and locks != expected:
             # Made here by other libraries than those of the lock: no copy to fetch again, and nothing of the user's
             # to mend. The run goes on, and its record says that this is another corpus.
             return "differs"
         check_lock(self.reader.name, locks, expected, path)
         return "matches"
+
+    def _maker(self, folder: Path) -> str:
+        """ "" also for a corpus that was made before its maker was written down."""
+        path = folder / MADE_BY
+        if self.reader.make is None or not path.is_file():
+            return ""
+        return path.read_text(encoding="utf-8").strip()
 
     def _unpacked(self, sha256: str) -> Path:
         return self.cache / f"{self.reader.name}-{sha256[:12]}"

@@ -10,7 +10,9 @@ from asr.manifest import Utterance
 Progress = Callable[[str, int, int], None]  # (what, done, total); total is 0 when unknown
 Splits = dict[str, list[Utterance]]  # "train" and "test", utterances in a fixed order
 
-AUDIO_SUFFIXES = (".sph", ".wav", ".flac")  # a corpus converted between these stays the same corpus
+# A corpus converted between these stays the same corpus. Upper case counts too.
+AUDIO_SUFFIXES = (".sph", ".wav", ".flac")
+MADE_BY = "made-by.txt"  # in the folder of a corpus that was made: which program, of which version
 DEPTH = 2  # folders below the given one in which a corpus is looked for
 
 
@@ -21,18 +23,21 @@ class CorpusSource:
     archive: str  # file name under which it is kept in the cache
     urls: tuple[str, ...]  # mirrors, tried in turn
     sha256: str | None = None  # of the archive, only where it is published
+    most: int = 1 << 30  # bytes; a mirror that sends more is given up
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One corpus: exactly one of `source` (it is downloaded) and `make` (it is made here) is set.
+    """One corpus: `source` is set when it can be downloaded, `make` when it is made here; never both.
+
+    With neither, it is had with `--corpus` only.
 
     `read(folder)` is given the folder in which `marker` was found. It opens no audio: every utterance has an
     absolute `audio_filepath`, `duration` 0 and no digest; `prepare` decodes and fills these in. Words stay
     as the corpus has them; normalising belongs to the recipe. It raises CorpusError naming what is missing.
 
     `make(cache, progress, workers)` gives back the finished folder, kept under `cache`: quick when it is
-    there already, never a half one.
+    there already, never a half one. It says in the file `MADE_BY` what made it.
     """
 
     name: str
@@ -45,8 +50,12 @@ class Reader:
     make: Callable[[Path, Progress, int], Path] | None = None
 
     def __post_init__(self) -> None:
-        if (self.source is None) == (self.make is None):
-            raise ValueError(f"reader {self.name}: set exactly one of source and make")
+        if self.source is not None and self.make is not None:
+            raise ValueError(f"reader {self.name}: a corpus is downloaded or made, set source or make")
+
+
+class OtherCorpusError(CorpusError):
+    """All of it can be read, but it is not the corpus of the lock file."""
 
 
 def corpus_folder(reader: Reader, given: Path) -> Path:
@@ -88,9 +97,11 @@ def data_file(name: str) -> Path:
 def audio_files(folder: Path) -> dict[str, Path]:
     """Audio below `folder`, by relative path without suffix; of several suffixes, the first listed counts."""
     found: dict[str, Path] = {}
+    paths = sorted(folder.rglob("*.*"))
     for suffix in reversed(AUDIO_SUFFIXES):
-        for path in sorted(folder.rglob(f"*{suffix}")):
-            if not path.name.startswith("."):  # what some desktops leave beside a file
+        for path in paths:
+            # What begins with a dot, some desktops leave beside a file.
+            if path.suffix.lower() == suffix and not path.name.startswith("."):
                 found[path.relative_to(folder).with_suffix("").as_posix()] = path
     return found
 

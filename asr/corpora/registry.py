@@ -5,7 +5,7 @@ from importlib import import_module
 from asr.corpora.reading import Reader
 from asr.errors import CorpusError
 
-NAMES = ("an4", "digits", "fsdd", "yesno")
+NAMES = ("an4", "digits", "fsdd", "manifest", "yesno")
 
 
 def get_reader(name: str) -> Reader:
@@ -19,8 +19,3 @@ def get_reader(name: str) -> Reader:
     reader = import_module(f"asr.corpora.{name}").READER
     assert isinstance(reader, Reader)
     return reader
-
-
-def readers() -> tuple[Reader, ...]:
-    """All readers, by name."""
-    return tuple(get_reader(name) for name in NAMES)

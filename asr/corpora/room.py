@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 PEAK = 30_000  # largest sample of a finished utterance: louder ones are turned down, never clipped
 
 
-class Draws:
+class IntegerDraws:
     """Whole numbers, keyed like everything random."""
 
     def __init__(self, seed: int, purpose: str, *key: Key) -> None:
@@ -41,7 +41,14 @@ class Draws:
 
 
 def add_echoes(
-    speech: Integers, sample_rate: int, draws: Draws, *, count: int, delay: Range, first: Range, decay: Range
+    speech: Integers,
+    sample_rate: int,
+    draws: IntegerDraws,
+    *,
+    count: int,
+    delay: Range,
+    first: Range,
+    decay: Range,
 ) -> Integers:
     """Adds delayed, weaker copies of the speech, of either sign.
 
@@ -68,7 +75,7 @@ def add_echoes(
     return total // 4096
 
 
-def coloured_noise(samples: int, draws: Draws, *, slope: int, octaves: int) -> Integers:
+def coloured_noise(samples: int, draws: IntegerDraws, *, slope: int, octaves: int) -> Integers:
     """Noise whose power falls by about `slope` dB an octave: 0 is white, 3 pink, 6 brown.
 
     The sum of white noises of which the one for octave k changes every 2**k samples only (Voss's way, as told

@@ -56,5 +56,6 @@ READER = Reader(
             "https://openslr.trmal.net/resources/1/waves_yesno.tar.gz",
             "https://openslr.magicdatatech.com/resources/1/waves_yesno.tar.gz",
         ),
+        most=16 << 20,
     ),
 )

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from asr.audio import read_audio
-from asr.batching import batches_by_length, collate
-from asr.decoding.greedy import greedy
+from asr.batching import batches_by_length
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
 from asr.recipe import Score
 from asr.tokenizer import Tokenizer
+from asr.transcribe.hear import hear
 
 Progress = Callable[[int, int], None]
 
@@ -26,7 +26,6 @@ def decode(
     progress: Progress = lambda done, total: None,
 ) -> list[str]:
     """Greedy transcripts in the order of the utterances. Batches do not change them (padding is masked)."""
-    device = next(model.parameters()).device
     rate = model.front_end.settings.sample_rate
     batches = batches_by_length(
         [utterance.duration for utterance in utterances],
@@ -40,12 +39,10 @@ def decode(
             read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate).samples
             for u in chosen
         ]
-        batch = collate([u.id for u in chosen], waveforms, [()] * len(chosen))
-        with torch.inference_mode():
-            heard = model(batch.waveforms.to(device), batch.waveform_lengths.to(device))
-        log_probs, lengths = heard.log_probs.cpu().numpy(), heard.lengths.tolist()
-        return [tokenizer.decode(greedy(log_probs[row, :length])) for row, length in enumerate(lengths)]
+        return hear(model, tokenizer, waveforms)
 
+    if next(model.parameters()).is_cuda:
+        workers = 1  # a device computes one batch at a time, and its memory holds one
     texts = [""] * len(utterances)
     done = 0
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:

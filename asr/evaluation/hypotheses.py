@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from asr.files import write_text
+from asr.manifest import Utterance
 from asr.scoring import Score, count_errors, score
+from asr.text import normalise
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,16 @@ class Hypothesis:
     speaker: str
     reference: str
     hypothesis: str
+
+
+def beside_references(
+    utterances: Sequence[Utterance], texts: Sequence[str], version: str
+) -> list[Hypothesis]:
+    """Puts what was heard beside what was said; `version` is that of the text normaliser."""
+    return [
+        Hypothesis(u.id, u.speaker, normalise(u.text, version), text)
+        for u, text in zip(utterances, texts, strict=True)
+    ]
 
 
 def write_hypotheses(path: Path, hypotheses: Sequence[Hypothesis]) -> None:

@@ -13,13 +13,14 @@ from typing import Any, Literal
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from asr.errors import BundleError, TokenizerError
-from asr.files import sha256_file, whole_file, write_json
+from asr.files import sha256_file, write_json
 from asr.model.acoustic import AcousticModel
 from asr.model.frontend import FrontEnd as FrontEndModule
+from asr.model.tensors import write_tensors
 from asr.recipe import FrontEnd, Frozen, Model
 from asr.tokenizer import Tokenizer, tokenizer_from_json
 
@@ -59,9 +60,7 @@ def save_bundle(
 ) -> Description:
     """Writes the folder; model.json comes last, so a bundle with one is complete."""
     weights = folder / "weights.safetensors"
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    with whole_file(weights) as part:
-        save_file(tensors, part)
+    write_tensors(weights, model.state_dict())
     description = Description(
         format=FORMAT,
         name=name,

@@ -1,6 +1,6 @@
 """The recurrent layer: `torch.nn.LSTM` in names and results, on a faster path on the CPU.
 
-On the CPU packed sequences leave oneDNN's fast path (2.6 times slower, see docs/log.md), so each direction runs
+On the CPU packed sequences leave oneDNN's fast path (benchmarks/recurrent_layer.py), so each direction runs
 over the padded batch: the backward one over sequences reversed up to their own lengths. On CUDA, cuDNN takes
 packed sequences.
 """
@@ -42,10 +42,15 @@ class RecurrentLayer(nn.LSTM):
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         if values.device.type == "cpu":
             return self._both_ways(values, lengths)
-        packed = pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        outputs, _ = pad_packed_sequence(
-            super().forward(packed)[0], batch_first=True, total_length=values.shape[1]
-        )
+        # Under autocast torch runs cuDNN's recurrence in float16 whatever type was asked for, and nothing scales
+        # the loss here.
+        with torch.autocast(values.device.type, enabled=False):
+            packed = pack_padded_sequence(
+                values.float(), lengths.cpu(), batch_first=True, enforce_sorted=False
+            )
+            outputs, _ = pad_packed_sequence(
+                super().forward(packed)[0], batch_first=True, total_length=values.shape[1]
+            )
         return outputs
 
     def _both_ways(self, values: Tensor, lengths: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ def describe_corpus(corpus: PreparedCorpus, parts: Parts, left_out: Sequence[Lef
         lock=corpus.lock_state,
         identity={name: lock.digest for name, lock in corpus.locks.items()},
         splits={name: _describe(utterances) for name, utterances in parts.items()},
+        maker=corpus.maker,
         left_out=[LeftOutUtterance(id=item.id, reason=item.reason) for item in left_out],
-        shared_speakers=sorted(heard & {utterance.speaker for utterance in parts["test"]}),
+        shared_speakers=sorted(heard & {utterance.speaker for utterance in parts["test"]} - {""}),
     )
 
 
@@ -50,6 +51,6 @@ def _describe(utterances: Sequence[Utterance]) -> Split:
     return Split(
         utterances=len(utterances),
         seconds=round(sum(utterance.duration for utterance in utterances), 3),
-        speakers=len({utterance.speaker for utterance in utterances}),
+        speakers=len({utterance.speaker for utterance in utterances} - {""}),
         digest=identity(utterance.digest for utterance in utterances),
     )

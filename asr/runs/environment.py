@@ -5,11 +5,12 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.numerics import available_cores
+from asr.numerics import available_cores, bfloat16
 from asr.recipe import Frozen
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Code(Frozen):
 
     version: str  # of attest-asr
     commit: str  # "" outside a git checkout
-    changed: bool  # files of the package differ from the commit
+    changed: bool | None  # files of the package or data/ differ from the commit; null when not known
     digest: str  # SHA-256 over the package's source files: names the code even without git
 
 
@@ -60,9 +61,12 @@ def read_code() -> Code:
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
         digest.update(path.read_bytes())
-    commit = _git(package, "rev-parse", "HEAD") if (package.parent / ".git").exists() else ""
-    changed = bool(_git(package, "status", "--porcelain", "--", ".")) if commit else False
-    return Code(version=version("attest-asr"), commit=commit, changed=changed, digest=digest.hexdigest())
+    commit = _git(package, "rev-parse", "HEAD") if (package.parent / ".git").exists() else None
+    status = _git(package, "status", "--porcelain", "--", ".", "../data") if commit else None
+    changed = None if status is None else bool(status)
+    return Code(
+        version=version("attest-asr"), commit=commit or "", changed=changed, digest=digest.hexdigest()
+    )
 
 
 def read_environment() -> Environment:
@@ -90,22 +94,27 @@ def read_environment() -> Environment:
 
 def peak_memory() -> int:
     """Bytes, the most that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def describe_device(device: "torch.device") -> str:
     import torch
 
-    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
+    if device.type == "cpu":
+        return "cpu"
+    precision = "bf16 and float32" if bfloat16(device) else "float32"
+    return f"cuda: {torch.cuda.get_device_name(device)}, {precision}"
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None where there is no git."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=20
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout.strip()
 
 
@@ -130,4 +139,19 @@ def _torch_build() -> dict[str, Any]:
     lines = [line.strip(" -") for line in torch.__config__.show().splitlines()]
     wanted = {"blas": "Intel(R) oneAPI Math Kernel", "onednn": "Intel(R) MKL-DNN", "compiler": "GCC"}
     found = {key: line for key, start in wanted.items() for line in lines if line.startswith(start)}
-    return {**found, "cuda": str(torch.version.cuda or "")}
+    backends: Any = torch.backends  # not typed
+    cudnn = backends.cudnn.version() if torch.cuda.is_available() else None
+    return {**found, "cuda": str(torch.version.cuda or ""), "cudnn": str(cudnn or "")}
+
+
+def differences(before: Environment, now: Environment) -> list[str]:
+    """What an interrupted run may not find again, in words: anything here can change its bits."""
+    found = [
+        f"{name} {before.packages.get(name, 'none')} before, {now.packages.get(name, 'none')} now"
+        for name in sorted(before.packages.keys() | now.packages.keys())
+        if before.packages.get(name) != now.packages.get(name)
+    ]
+    for key in ("python", "machine", "processor", "instructions", "libsndfile", "variables"):
+        if getattr(before, key) != getattr(now, key):
+            found.append(f"{key}: {getattr(before, key)} before, {getattr(now, key)} now")
+    return found

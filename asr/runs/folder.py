@@ -67,7 +67,7 @@ class RunFolder:
     def empty(self) -> None:
         """Removes everything but the lock; the record last, since it is what makes the folder a run."""
         for path in self.path.iterdir():
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             elif path.name not in (".lock", RECORD):
                 path.unlink()

@@ -20,7 +20,7 @@ class Split(Frozen):
 
     utterances: int  # all of them, also those left out of training
     seconds: float  # of audio
-    speakers: int  # different ones
+    speakers: int  # different ones; 0 when the corpus names none
     digest: str  # identity of decoded audio, texts and speakers, whatever the order and file format
 
 
@@ -38,6 +38,7 @@ class CorpusUsed(Frozen):
     source: str  # name of the archive or folder; "" when made on the spot
     source_sha256: str  # of the archive; "" otherwise
     synthetic: bool  # made by a program, not spoken by people
+    maker: str = ""  # that program and its version; "" for people
     lock: Literal["matches", "differs", "no lock", "not checked"]  # against data/NAME.lock.json
     identity: dict[str, str]  # digest of each of the corpus's own parts, as in its lock file
     splits: dict[str, Split]  # train, dev, test
@@ -109,13 +110,16 @@ class Session(Frozen):
     device: str  # "cpu", or "cuda: " and its name
     code: Code  # which code ran
     peak_memory: int  # bytes; 0 for one that was killed
+    differs: list[str] = Field(
+        default_factory=list
+    )  # from the session before: code, device, libraries, machine
 
 
 class Times(Frozen):
     """Seconds, interruptions not counted."""
 
     training: float  # with the development data after each epoch
-    decoding: float  # of the test part
+    decoding: float  # of the test part, wall clock, all workers together
     real_time_factor: float  # decoding / audio
 
 

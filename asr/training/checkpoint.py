@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from asr.errors import StorageError, TrainingError
-from asr.files import whole_file
+from asr.errors import TrainingError
 from asr.model.acoustic import AcousticModel
+from asr.model.tensors import write_tensors
 from asr.training.optimiser import WeightAverage
 
 FORMAT = "1"
@@ -61,13 +60,21 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, An
             f"{path}: this checkpoint belongs to another recipe or corpus; choose another folder with --out, "
             "or start over with --fresh"
         )
-    for name, parameter in learner.model.named_parameters():
-        saved = tensors.get(f"weights.{name}")
-        if saved is None or saved.shape != parameter.shape:
+    for name, shape in _expected(learner).items():
+        if name not in tensors or tensors[name].shape != shape:
             raise TrainingError(f"{path}: made by another version of Attest ({name} differs); use --fresh")
     _restore(learner, tensors)
     cursor: dict[str, Any] = json.loads(notes["cursor"])
     return cursor
+
+
+def _expected(learner: Learner) -> dict[str, torch.Size]:
+    expected = {}
+    for name, parameter in learner.model.named_parameters():
+        for kind in ("weights", "average", "optimiser.exp_avg", "optimiser.exp_avg_sq"):
+            expected[f"{kind}.{name}"] = parameter.shape
+        expected[f"optimiser.step.{name}"] = torch.Size()
+    return expected
 
 
 @torch.no_grad()
@@ -82,16 +89,6 @@ def _restore(learner: Learner, tensors: dict[str, Tensor]) -> None:
             # AdamW keeps its count of steps on the CPU, unless it is fused.
             device = parameter.device if key != "step" or fused else "cpu"
             learner.optimiser.state[parameter][key] = value.to(device)
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
-    """A safetensors file with string metadata, whole or not at all."""
-    on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    try:
-        with whole_file(path) as part:
-            save_file(on_cpu, part, notes)
-    except SafetensorError as error:  # how it reports a full disk
-        raise StorageError(f"{path}: cannot be written: {error}") from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -14,6 +14,7 @@ from asr.errors import TrainingError
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
 from asr.model.loss import ctc_loss
+from asr.numerics import bfloat16
 from asr.randomness import Draws
 from asr.recipe import Recipe
 
@@ -57,7 +58,7 @@ def gradients(
     device = next(model.parameters()).device
     waveforms = batch.waveforms.to(device, non_blocking=True)
     lengths = batch.waveform_lengths.to(device, non_blocking=True)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16(device)):
         heard = model(waveforms, lengths, draws, recipe.spec_augment)
     losses = ctc_loss(heard.log_probs, heard.lengths, batch.targets, batch.target_lengths)
     _check_finite(losses, batch, draws)

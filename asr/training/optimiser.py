@@ -41,6 +41,9 @@ class WeightAverage:
     def __init__(self, model: AcousticModel, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        for layer in self.model.modules():
+            if isinstance(layer, nn.LSTM):
+                layer.flatten_parameters()  # a copy's weights are not one block of memory, which cuDNN wants
 
     @torch.no_grad()
     def update(self, model: AcousticModel, step: int) -> None:

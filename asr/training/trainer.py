@@ -14,10 +14,11 @@ from asr.augment import speed_of
 from asr.batching import MicroBatch, Step, plan_epoch
 from asr.files import write_text
 from asr.model.acoustic import AcousticModel
+from asr.model.tensors import write_tensors
 from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.scoring import Score
-from asr.training.checkpoint import Learner, load_checkpoint, save_checkpoint, write_tensors
+from asr.training.checkpoint import Learner, load_checkpoint, save_checkpoint
 from asr.training.gradients import ExactSum, LayerNorms, clip, name_troubled
 from asr.training.micro_batch import Example, gradients, load
 from asr.training.optimiser import WeightAverage, learning_rate, new_optimiser
@@ -160,6 +161,10 @@ class Trainer:
         norms = LayerNorms(self.names, cursor.squares, cursor.step)
         saved = started = time.monotonic()
         before = cursor.seconds
+        if (
+            self.should_stop() and self.checkpoint.exists()
+        ):  # asked during an evaluation: all is saved already
+            raise Interrupted(self.folder)
         while cursor.step < len(steps):
             self._run_step(pool, steps, norms)
             now = time.monotonic()
@@ -189,10 +194,10 @@ class Trainer:
     def _run_step(self, pool: ThreadPoolExecutor, steps: list[Step], norms: LayerNorms) -> None:
         cursor, settings = self.cursor, self.recipe.train
         step = steps[cursor.step]
-        tokens = sum(len(self.examples[row].target) for rows in step for row in rows)
+        in_step = sum(len(self.examples[row].target) for rows in step for row in rows)
         self.sum.clear()
         jobs = [
-            pool.submit(self._add_micro_batch, rows, index, len(step), tokens)
+            pool.submit(self._add_micro_batch, rows, index, len(step), in_step)
             for index, rows in enumerate(step)
         ]
         results = [job.result() for job in jobs]  # in the order of the plan, so that sums of floats are fixed
@@ -211,13 +216,13 @@ class Trainer:
         self.watcher.on_step(StepReport(cursor.epoch, cursor.step, len(steps), mean, heard))
 
     def _add_micro_batch(
-        self, rows: MicroBatch, index: int, parts: int, tokens: int
+        self, rows: MicroBatch, index: int, parts: int, tokens_in_step: int
     ) -> tuple[float, int, float]:
         """Runs on a worker. Returns the summed loss, the tokens and the seconds of audio."""
         cursor, recipe = self.cursor, self.recipe
         batch = load(self.examples, rows, recipe, cursor.epoch)
         draws = Draws(recipe.seed, cursor.epoch, cursor.step, index, batch.ids)
-        losses, parts_of_gradient = gradients(self.learner.model, batch, draws, recipe, tokens)
+        losses, parts_of_gradient = gradients(self.learner.model, batch, draws, recipe, tokens_in_step)
         what = f"epoch {cursor.epoch}, step {cursor.step}, utterances {', '.join(batch.ids)}"
         self.sum.add(parts_of_gradient, parts, what)
         heard = int(batch.waveform_lengths.sum()) / recipe.front_end.sample_rate

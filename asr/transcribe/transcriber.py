@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from asr.audio import Audio, read_audio, resample
-from asr.batching import collate
-from asr.decoding.greedy import greedy
 from asr.errors import AudioError
 from asr.model.bundle import Bundle, load_bundle
 from asr.numerics import choose_device
+from asr.transcribe.hear import hear
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Transcript:
 
 
 class Transcriber:
-    """Transcribes files or arrays of any sample rate and channel count.
+    """Transcribes files of any sample rate and channel count, or mono arrays of any sample rate.
 
         from asr import Transcriber
 
@@ -57,17 +56,15 @@ class Transcriber:
             AudioError: the file cannot be read, is cut off or holds no sample.
         """
         samples = self._samples(audio)
-        batch = collate(["audio"], [samples], [()])
-        with torch.inference_mode():
-            heard = self.model(batch.waveforms.to(self.device), batch.waveform_lengths.to(self.device))
-        length = int(heard.lengths[0])
-        text = self.bundle.tokenizer.decode(greedy(heard.log_probs[0, :length].float().cpu().numpy()))
+        (text,) = hear(self.model, self.bundle.tokenizer, [samples])
         return Transcript(text, len(samples) / self.sample_rate)
 
     def many(
         self, files: Sequence[str | Path], *, workers: int = 1
     ) -> Iterator[tuple[Path, Transcript | AudioError]]:
         """Transcribes files in order; one that fails yields its error, and the rest goes on."""
+        if self.device.type == "cuda":
+            workers = 1  # a device computes one file at a time, and its memory holds one
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from zip(map(Path, files), pool.map(self._try, files), strict=True)
 
@@ -80,8 +77,14 @@ class Transcriber:
     def _samples(self, audio: str | Path | Audio) -> np.ndarray:
         if not isinstance(audio, Audio):
             return read_audio(audio, sample_rate=self.sample_rate).samples
+        if audio.samples.ndim != 1:
+            raise AudioError(
+                f"expected samples of shape (samples,), got {audio.samples.shape}; average the channels"
+            )
         if len(audio.samples) == 0:
             raise AudioError("the array holds no samples")
+        if not np.isfinite(audio.samples).all():
+            raise AudioError("the array holds samples that are no finite numbers")
         return resample(audio.samples, audio.sample_rate, self.sample_rate)
 
 

@@ -140,6 +140,27 @@ def test_tricks_of_zip(tmp_path: Path, name: str, mode: int) -> None:
     assert visible(tmp_path) == ["a.zip", "cache"]
 
 
+@pytest.mark.parametrize("kind", ["tar", "tar of nothing", "zip"])
+def test_archive_made_to_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr("asr.corpora.archive.MOST_BESIDES", 1 << 16)
+    path = tmp_path / "bomb"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("a.wav", bytes(1 << 20))
+    else:
+        with tarfile.open(path, "w:gz") as tar:
+            for number in range(2000 if kind == "tar of nothing" else 1):
+                info = member(f"a{number}.wav")
+                info.size = 0 if kind == "tar of nothing" else 1 << 20
+                tar.addfile(info, io.BytesIO(bytes(info.size)))
+    size = path.stat().st_size
+    with pytest.raises(
+        CorpusError, match=rf"bomb: its {size} bytes unpack to more than {20 * size + (1 << 16)}"
+    ):
+        unpack(path, tmp_path / "cache" / "x", silent)
+    assert visible(tmp_path / "cache") == []
+
+
 @pytest.mark.parametrize("text", ["", "These are only words.\n"])
 def test_no_archive(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.tar.gz").write_text(text)

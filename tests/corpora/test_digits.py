@@ -1,6 +1,7 @@
 """The embedded corpus. Most tests make a small piece of it; `pytest -m slow` makes all of it."""
 
 import json
+import re
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,7 @@ from asr.recipe_file import load_recipe
 
 needs_espeak = pytest.mark.skipif(
     espeak.find_spec("espeakng_loader") is None,
-    reason="eSpeak NG is not installed: pip install 'attest-asr[demo]'",
+    reason="eSpeak NG is not installed: pip install -e '.[demo]'",
 )
 
 
@@ -122,7 +123,7 @@ def test_the_same_with_any_number_of_workers(few: Settings, tmp_path: Path) -> N
     one = make_with(few, tmp_path / "one", lambda *progress: seen.append(progress), 1)
     three = make_with(few, tmp_path / "three", silent, 3)
     assert contents(one) == contents(three)
-    assert len(contents(one)) == 2 * 3 + 2 + 1
+    assert len(contents(one)) == 2 * 3 + 2 + 2  # a list of them, and what made them
     assert seen == [("synthesising speech", done, 8) for done in range(1, 9)]
     assert visible(tmp_path / "one") == [one]  # nothing is left beside it
 
@@ -181,6 +182,7 @@ def test_through_prepare(few: Settings, tmp_path: Path) -> None:
         for workers in (1, 2)
     )
     assert lock_of(first) == lock_of(second)
+    assert re.fullmatch(r"eSpeak NG \d+\.\d+\S*.*", first.maker), first.maker
     assert first.locks["train"].utterances == 6
 
 

@@ -137,6 +137,26 @@ def test_archive_in_the_cache_that_is_not_the_published_one(mirrors: Any, get: C
     assert get(mirrors.serve("a", ARCHIVE), sha256=hashlib.sha256(ARCHIVE).hexdigest()) == ARCHIVE
 
 
+@pytest.mark.parametrize("length", [True, False])
+def test_mirror_that_sends_without_end(mirrors: Any, tmp_path: Path, length: bool) -> None:
+    url = mirrors.serve("a", ARCHIVE + bytes(10 * download.BLOCK), length=length)
+    sent: list[int] = []
+    source = CorpusSource("corpus.tar.gz", (url, mirrors.serve("b", ARCHIVE)), most=len(ARCHIVE))
+    fetched = fetch(source, tmp_path, lambda _what, done, _total: sent.append(done), Path.read_bytes)
+    assert fetched == ARCHIVE
+    assert max(sent) <= len(ARCHIVE) + download.BLOCK
+    with pytest.raises(
+        CorpusError, match=rf"/a: sends \d+ bytes or more; the archive has {len(ARCHIVE)} at most"
+    ):
+        fetch(
+            CorpusSource("other.tar.gz", (url,), most=len(ARCHIVE)),
+            tmp_path,
+            lambda *_: None,
+            Path.read_bytes,
+        )
+    assert not list(tmp_path.glob("*.part*"))
+
+
 def test_all_mirrors_fail(mirrors: Any, get: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "TIMEOUT", 0.1)
     urls = (

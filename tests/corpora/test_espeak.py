@@ -15,7 +15,7 @@ from asr.corpora.espeak import Speech, Synthesiser
 from asr.errors import CorpusError
 
 if espeak.find_spec("espeakng_loader") is None:
-    pytest.skip("eSpeak NG is not installed: pip install 'attest-asr[demo]'", allow_module_level=True)
+    pytest.skip("eSpeak NG is not installed: pip install -e '.[demo]'", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

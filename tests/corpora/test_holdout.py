@@ -39,7 +39,9 @@ def test_nothing_is_lost_and_the_order_is_kept() -> None:
 def test_order_of_the_corpus_does_not_choose() -> None:
     shuffled = random.Random(1).sample(UTTERANCES, len(UTTERANCES))
     for settings in ({"dev_speakers": 3}, {"dev_utterances": 9}):
-        assert {u.id for u in held(shuffled, **settings)[1]} == {u.id for u in held(UTTERANCES, **settings)[1]}
+        assert {u.id for u in held(shuffled, **settings)[1]} == {
+            u.id for u in held(UTTERANCES, **settings)[1]
+        }
 
 
 def test_key_chooses() -> None:
@@ -62,11 +64,31 @@ def test_utterances_of_one_speaker() -> None:
     assert (len(learn), len(dev)) == (7, 3)
 
 
+def test_speakers_that_cannot_be_held_out() -> None:
+    """The advice must be one that the recipe takes: not "set corpus.dev_speakers to 0 or less"."""
+    alone = [Utterance(f"u{n}", "x.wav", 1.0, "a", speaker="anna") for n in range(3)]
+    unknown = [*UTTERANCES[:2], Utterance("u", "x.wav", 1.0, "a"), Utterance("v", "x.wav", 1.0, "a")]
+    advice = "set corpus.dev_speakers to 0 and corpus.dev_utterances to the number of utterances to hold out"
+    with pytest.raises(CorpusError, match=f"there is one training speaker only; {advice}"):
+        held(alone, dev_speakers=1)
+    with pytest.raises(CorpusError, match=f"2 of 4 training utterances name no speaker; {advice}"):
+        held(unknown, dev_speakers=1)
+    assert len(held(unknown, dev_utterances=1)[1]) == 1
+    with pytest.raises(CorpusError, match="cannot hold out 1 of 1 training utterances; more are needed"):
+        held(alone[:1], dev_utterances=1)
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"dev_speakers": 12}, "an4: cannot hold out 12 of 12 training speakers; set corpus.dev_speakers to 11 or less"),
-        ({"dev_utterances": 60}, "cannot hold out 60 of 48 training utterances; set corpus.dev_utterances to 47"),
+        (
+            {"dev_speakers": 12},
+            "an4: cannot hold out 12 of 12 training speakers; set corpus.dev_speakers to 11 or less",
+        ),
+        (
+            {"dev_utterances": 60},
+            "cannot hold out 60 of 48 training utterances; set corpus.dev_utterances to 47",
+        ),
     ],
 )
 def test_not_enough(settings: dict[str, int], expected: str) -> None:

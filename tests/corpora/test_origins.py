@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asr.corpora import CorpusSource, PreparedCorpus, Reader, get_reader, prepare, readers, write_lock
+from asr.corpora import CorpusSource, PreparedCorpus, Reader, get_reader, prepare, write_lock
+from asr.corpora.reading import MADE_BY
+from asr.corpora.registry import NAMES
 from asr.errors import CorpusError
 from asr.manifest import Utterance
 
@@ -59,12 +61,43 @@ def test_download_of_a_wrong_copy(
     use_reader(monkeypatch, replace(get_reader("an4"), source=CorpusSource("x.tar.gz", urls[:2])))
     with pytest.raises(
         CorpusError, match=r"(?s)/missing: .*1 of 2 missing: cen8-mmxg-b\n.*/wrong: an4: not the corpus"
-    ):
+    ) as caught:
         get(None)
-    left = [path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
-    assert left == ["decoded"]
+    kept = tmp_path / "cache" / "x.tar.gz"
+    assert f"is kept as {kept}; `--any-corpus` uses it as it is" in str(caught.value)
+    left = {path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"}
+    assert left == {"decoded", "x.tar.gz"}
+    assert kept.read_bytes() == wrong
+    mirrors.requests.clear()
+    assert get(None, check=False).lock_state == "not checked"
+    assert mirrors.requests == []
     use_reader(monkeypatch, replace(get_reader("an4"), source=CorpusSource("x.tar.gz", urls)))
     assert get(None).lock_state == "matches"
+    assert kept.read_bytes() == archive.read_bytes()
+
+
+def test_what_is_kept_is_the_last_that_could_be_read(
+    tmp_path: Path,
+    root: Path,
+    mirrors: Any,
+    packed: Pack,
+    get: Callable[..., PreparedCorpus],
+    locks: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_lock(get(root), locks / "an4.lock.json")
+    (root / "etc/an4_test.transcription").write_text("HELP (an406-fcaw-b)\nONE TOO (cen8-mmxg-b)\n")
+    wrong = packed(tmp_path / "wrong.tar.gz", root, "an4").read_bytes()
+    urls = (
+        mirrors.serve("wrong", wrong),
+        mirrors.serve("half", wrong[:900]),
+        mirrors.serve("gone", status=404),
+    )
+    use_reader(monkeypatch, replace(get_reader("an4"), source=CorpusSource("x.tar.gz", urls)))
+    for _ in range(2):
+        with pytest.raises(CorpusError, match=r"(?s)/half: .*cut off.*/gone: HTTP 404.*is kept as"):
+            get(None)
+        assert (tmp_path / "cache" / "x.tar.gz").read_bytes() == wrong
 
 
 def test_corpus_that_is_made(
@@ -80,19 +113,35 @@ def test_corpus_that_is_made(
         a, b = (Utterance(name, str(folder / f"{name}.wav"), 0.0, name) for name in ("a", "b"))
         return {"train": [a], "test": [b]}
 
-    use_reader(monkeypatch, Reader("made", "Made", "", "*.wav", "*.wav", read, make=make))
+    reader = Reader("made", "Made", "", "*.wav", "*.wav", read, make=make)
+    use_reader(monkeypatch, reader)
     told: list[tuple[str, int, int]] = []
     corpus = prepare("made", None, tmp_path, workers=3, progress=lambda *news: told.append(news))
     assert told == [("make", 3, 3), ("decode made", 2, 2)]
     assert (corpus.source_name, corpus.source_sha256) == ("", "")
     assert corpus.splits["train"][0].duration == 100 / 16_000
+    assert corpus.maker == ""
+    (tmp_path / "made" / MADE_BY).write_text("Sine 3.1\n")
+    assert prepare("made", None, tmp_path).maker == "Sine 3.1"
+    use_reader(monkeypatch, replace(reader, make=None))  # in other corpora it is any file
+    assert prepare("made", tmp_path / "made", tmp_path).maker == ""
 
 
-def test_reader_needs_one_origin() -> None:
-    with pytest.raises(ValueError, match="exactly one of source and make"):
-        Reader("x", "", "", "", "", lambda _folder: {})
+def test_reader_has_one_origin_at_most() -> None:
+    with pytest.raises(ValueError, match="set source or make"):
+        Reader("x", "", "", "", "", lambda _: {}, CorpusSource("x", ()), lambda *_: Path())
+
+
+def test_corpus_that_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_reader(monkeypatch, Reader("mine", "", "", "*.wav files", "*.wav", lambda _folder: {}))
+    with pytest.raises(CorpusError, match=r"mine: .* say where with --corpus FOLDER; expected \*\.wav files"):
+        prepare("mine", None, tmp_path)
 
 
 def test_readers_describe_themselves() -> None:
-    assert [reader.name for reader in readers()] == ["an4", "digits", "fsdd", "yesno"]
-    assert all(reader.title and reader.licence and reader.layout for reader in readers())
+    for name in NAMES:
+        reader = get_reader(name)
+        assert reader.name == name
+        assert reader.title
+        assert reader.licence
+        assert reader.layout

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from asr.corpora.room import PEAK, Draws, add_echoes, coloured_noise, mix
+from asr.corpora.room import PEAK, IntegerDraws, add_echoes, coloured_noise, mix
 
 
-def draws(*key: str) -> Draws:
-    return Draws(1, "test", *key)
+def draws(*key: str) -> IntegerDraws:
+    return IntegerDraws(1, "test", *key)
 
 
 def decibels(signal: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import pytest
 from asr.corpora.lock import split_lock
 from asr.corpora.prepare import PreparedCorpus
 from asr.errors import CorpusError
-from asr.manifest import Utterance, utterance_digest
+from asr.manifest import Utterance, audio_digest, digest_of
 from asr.runs.corpus_used import describe_corpus, settings_digest, split
 from asr.training.selection import LeftOut
 
@@ -18,7 +18,7 @@ RECIPE = miniature.recipe()
 def utterance(name: str, speaker: str) -> Utterance:
     import numpy as np
 
-    digest = utterance_digest(np.full((9, 1), len(name), np.int16), 8000, name, speaker)
+    digest = digest_of(audio_digest(np.full((9, 1), len(name), np.int16), 8000), name, speaker)
     return Utterance(name, f"{name}.wav", 1.25, name, speaker=speaker, digest=digest)
 
 

@@ -1,0 +1,244 @@
+"""One session of a run: corpus, training, decoding, score. The record on disk is renewed after each stage."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+import torch
+
+from asr.corpora.prepare import PreparedCorpus, prepare
+from asr.errors import AsrError, RunError
+from asr.evaluation.decode import decode
+from asr.evaluation.hypotheses import beside_references, score_hypotheses, write_hypotheses
+from asr.files import write_text
+from asr.manifest import Utterance, write_manifest
+from asr.model.acoustic import AcousticModel, new_model
+from asr.model.bundle import save_bundle, weights_digest
+from asr.numerics import choose_device
+from asr.recipe_file import to_toml
+from asr.runs.corpus_used import Parts, describe_corpus, settings_digest, split
+from asr.runs.environment import (
+    describe_device,
+    differences,
+    peak_memory,
+    read_code,
+    read_environment,
+)
+from asr.runs.folder import RunFolder
+from asr.runs.options import RunOptions
+from asr.runs.record import Epoch, ModelMade, Record, Result, Session, Times, TokenizerUsed, write_record
+from asr.runs.watcher import RunWatcher
+from asr.scoring import Score
+from asr.text import normalise
+from asr.tokenizer import Tokenizer, build_tokenizer
+from asr.training.checkpoint import read_tensors
+from asr.training.micro_batch import Example
+from asr.training.selection import LeftOut, select
+from asr.training.trainer import Cursor, Interrupted, Trainer
+
+
+@dataclass
+class Runner:
+    """Works on a run until it is complete, or interrupted."""
+
+    folder: RunFolder
+    record: Record
+    options: RunOptions
+    watcher: RunWatcher
+    should_stop: Callable[[], bool]
+    device: torch.device = field(init=False)
+
+    def run(self) -> Record:
+        """Goes through all stages; what was done before is found in the folder.
+
+        Raises:
+            Interrupted: `should_stop` said so.
+            AsrError: bad input.
+        """
+        self._begin_session()
+        try:
+            corpus = self._get_corpus()
+            parts = split(corpus, self.record.recipe)
+            tokenizer, model, examples = self._build(corpus, parts)
+            cursor = self._learn(model, tokenizer, examples, parts["dev"])
+            self._keep_best(model, tokenizer, cursor)
+            self._score(model, tokenizer, parts)
+        except (Interrupted, KeyboardInterrupt, AsrError):
+            self._end_session("interrupted")
+            raise
+        self._update(files=self.folder.digests())
+        self._end_session("complete")
+        return self.record
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self.watcher.on_progress(what, done, total)
+        if self.should_stop():  # getting a corpus can take long too, and leaves nothing half-written
+            raise Interrupted(self.folder.path)
+
+    def _update(self, **changes: object) -> None:
+        self.record = self.record.model_copy(update=changes)
+        write_record(self.folder.path, self.record)
+
+    def _begin_session(self) -> None:
+        self.device = choose_device(self.options.device)
+        code, environment, device = read_code(), read_environment(), describe_device(self.device)
+        differs = []
+        if self.record.sessions:
+            last = self.record.sessions[-1]
+            differs = differences(self.record.environment, environment)
+            differs += [f"device: {last.device} before, {device} now"] * (device != last.device)
+            differs += ["other code"] * (code.digest != last.code.digest)
+        for difference in differs:
+            self.watcher.on_message(f"not as when this run was interrupted: {difference}; the record says so")
+        session = Session(
+            started=_now(),
+            finished="",
+            workers=self.options.workers,
+            device=device,
+            code=code,
+            peak_memory=0,
+            differs=differs,
+        )
+        # The record first: it is what makes the folder a run.
+        self._update(status="running", environment=environment, sessions=[*self.record.sessions, session])
+        write_text(self.folder.recipe, to_toml(self.record.recipe))
+
+    def _end_session(self, status: str) -> None:
+        ended = {"finished": _now(), "peak_memory": peak_memory()}
+        last = self.record.sessions[-1].model_copy(update=ended)
+        self._update(status=status, sessions=[*self.record.sessions[:-1], last])
+
+    def _get_corpus(self) -> PreparedCorpus:
+        options = self.options
+        corpus = prepare(
+            self.record.recipe.corpus.name,
+            options.corpus,
+            options.cache.expanduser(),
+            progress=self._progress,
+            workers=options.workers,
+            check=options.check_lock,
+        )
+        if corpus.lock_state == "differs":
+            self.watcher.on_message(
+                f"corpus {corpus.name}: made here, and not the same bits as those of its lock file (another "
+                "synthesiser or maths library?); the result is not comparable bit by bit, and the record says so"
+            )
+        return corpus
+
+    def _build(self, corpus: PreparedCorpus, parts: Parts) -> tuple[Tokenizer, AcousticModel, list[Example]]:
+        """What is learned with and from; the record says what that is, and refuses another corpus than before."""
+        recipe = self.record.recipe
+        texts = [normalise(utterance.text, recipe.text) for utterance in parts["train"]]
+        tokenizer = build_tokenizer(recipe.tokenizer, texts)
+        model = new_model(recipe.front_end, recipe.model, tokenizer.size, recipe.seed).to(self.device)
+        examples, unfit = select(parts["train"], tokenizer, model, recipe)
+        left_out = [*(LeftOut(item.id, item.reason) for item in corpus.broken), *unfit]
+        for item in left_out:
+            self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")
+        used = describe_corpus(corpus, parts, left_out)
+        if self.record.corpus and self.record.corpus.splits != used.splits:
+            raise RunError(
+                f"{self.folder.path}: this run began with another corpus than {corpus.source_name or corpus.name}; "
+                "give it that one, choose another --out, or start over with --fresh"
+            )
+        for name, utterances in parts.items():
+            write_manifest(self.folder.manifest(name), utterances)
+        made = TokenizerUsed(kind=recipe.tokenizer.kind, size=tokenizer.size, digest=tokenizer.digest())
+        self._update(corpus=used, tokenizer=made)
+        return tokenizer, model, examples
+
+    def _learn(
+        self,
+        model: AcousticModel,
+        tokenizer: Tokenizer,
+        examples: Sequence[Example],
+        dev: Sequence[Utterance],
+    ) -> Cursor:
+        assert self.record.corpus is not None  # set by _build
+        trainer = Trainer(
+            model,
+            examples,
+            self.record.recipe,
+            self.folder.path,
+            evaluate=partial(self._evaluate, tokenizer=tokenizer, dev=dev),
+            settings=settings_digest(self.record.recipe, self.record.corpus),
+            workers=self.options.workers,
+            watcher=self.watcher,
+            should_stop=self.should_stop,
+        )
+        try:
+            return trainer.train()
+        finally:
+            if trainer.cursor.epochs:  # none when the checkpoint was refused: those of the record stay
+                epochs = [Epoch.model_validate_json(json.dumps(epoch)) for epoch in trainer.cursor.epochs]
+                self._update(epochs=epochs)
+
+    def _keep_best(self, model: AcousticModel, tokenizer: Tokenizer, cursor: Cursor) -> None:
+        """Puts the best averaged weights into the model and writes the bundle."""
+        recipe = self.record.recipe
+        best = self.folder.path / "best.safetensors"
+        weights, notes = read_tensors(best)
+        if notes.get("epoch") != str(cursor.best_epoch):
+            raise RunError(
+                f"{best}: weights of epoch {notes.get('epoch')}, and the best is {cursor.best_epoch}; this run was "
+                "interrupted between two versions or machines: start over with --fresh"
+            )
+        model.load_state_dict({name: value.to(self.device) for name, value in weights.items()})
+        model.eval()
+        save_bundle(
+            self.folder.bundle,
+            model,
+            tokenizer,
+            name=recipe.name,
+            text=recipe.text,
+            recipe_digest=self.record.recipe_digest,
+        )
+        made = ModelMade(
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            weights_digest=weights_digest(model.state_dict()),
+            best_epoch=cursor.best_epoch + 1,
+            steps=cursor.total_steps,
+        )
+        self._update(model=made)
+
+    def _score(self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts) -> None:
+        """The test part is read here, once, after everything has been decided."""
+        results = {}
+        decoding = 0.0
+        for name in ("dev", "test"):
+            started = time.monotonic()
+            progress = partial(self._progress, f"decoding {name}")
+            texts = self._decode(model, tokenizer, parts[name], progress)
+            decoding = time.monotonic() - started  # of the last one: test
+            hypotheses = beside_references(parts[name], texts, self.record.recipe.text)
+            write_hypotheses(self.folder.hypotheses(name), hypotheses)
+            score = score_hypotheses(hypotheses, self.record.recipe.score.bootstrap)
+            results[name] = Result.model_validate_json(json.dumps(score.to_json()))
+        times = Times(
+            training=sum(epoch.seconds for epoch in self.record.epochs),
+            decoding=decoding,
+            real_time_factor=decoding / sum(utterance.duration for utterance in parts["test"]),
+        )
+        self._update(results=results, times=times)
+
+    def _evaluate(self, model: AcousticModel, tokenizer: Tokenizer, dev: Sequence[Utterance]) -> Score:
+        texts = self._decode(model, tokenizer, dev)
+        hypotheses = beside_references(dev, texts, self.record.recipe.text)
+        return score_hypotheses(hypotheses, self.record.recipe.score.bootstrap)
+
+    def _decode(
+        self,
+        model: AcousticModel,
+        tokenizer: Tokenizer,
+        utterances: Sequence[Utterance],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[str]:
+        settings = self.record.recipe.score
+        return decode(model, tokenizer, utterances, settings, workers=self.options.workers, progress=progress)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
