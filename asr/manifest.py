@@ -108,18 +108,11 @@ def audio_digest(samples: "np.ndarray", sample_rate: int) -> str:
 
 
 def digest_of(audio: str, text: str, speaker: str) -> str:
-    """Identity of an utterance from the digest of its audio: SHA-256 of the three as a JSON array."""
-    return hashlib.sha256(json.dumps([audio, text, speaker]).encode()).hexdigest()
-
-
-def utterance_digest(samples: "np.ndarray", sample_rate: int, text: str, speaker: str) -> str:
     """Identity of an utterance: the same for WAV, FLAC and SPHERE copies, another for one changed sample.
 
-    Args:
-        samples: (samples, channels) int16, as decoded.
-        sample_rate: Hz.
+    SHA-256 of the three as a JSON array; `audio` is what `audio_digest` gives.
     """
-    return digest_of(audio_digest(samples, sample_rate), text, speaker)
+    return hashlib.sha256(json.dumps([audio, text, speaker]).encode()).hexdigest()
 
 
 def identity(digests: Iterable[str]) -> str:

@@ -165,8 +165,10 @@ def _decode_one(stretch: _Stretch, before: _Decoded | None) -> _Decoded | str:
         if before is not None and here == (before.size, before.modified, before.changed):
             return before
         samples, sample_rate = read_pcm16(path, offset=offset, duration=duration or None)
-    except (AudioError, OSError) as error:
+    except AudioError as error:
         return str(error)
+    except OSError as error:
+        return f"{path}: {error.strerror or error}"
     seconds = len(samples) / sample_rate
     if seconds < duration - TOLERANCE:
         return f"{path}: ends {seconds:.2f} s after second {offset:g}, but its utterance has {duration:.2f} s"

@@ -89,27 +89,26 @@ def test_no_test_voice_has_the_formants_of_a_training_voice(settings: Settings) 
     assert_strange(settings.voices.test, settings.voices.train)
 
 
-@needs_espeak
-def test_development_voices_are_as_strange_as_test_voices(settings: Settings) -> None:
-    """What `recipes/digits.toml` holds out is unheard in the same sense, and as many voices are female."""
+def test_development_voices_are_whole_vocal_tracts(settings: Settings) -> None:
+    """Whom `recipes/digits.toml` holds out. (Their formants are not kept away from those of the other voices.)"""
     chosen = load_recipe(Path(__file__).parents[2] / "recipes" / "digits.toml").corpus
     said = [Utterance(voice, voice, 1.0, "yes", speaker=speaker(voice)) for voice in settings.voices.train]
     learn, dev = hold_out(said, chosen)
-    assert_strange((item.id for item in dev), [item.id for item in learn])
-    assert {item.speaker for item in dev} == {"Annie", "antonio", "f3", "iven"}
+    assert {item.speaker for item in dev} == {"Storm", "m4", "m6", "m8"}
+    assert not {item.speaker for item in dev} & {item.speaker for item in learn}
 
 
 def test_plan(settings: Settings) -> None:
     plans = list(plan(settings))
     words = {*settings.phrases.digits, *settings.phrases.commands}
     assert len(plans) == len({item.id for item in plans}) == len({item.audio for item in plans})
-    assert len(plans) == 20 * 60 + 15 * 14
+    assert len(plans) == 60 * 16 + 14 * 15
     spoken = [word for item in plans if item.split == "train" for word in item.speech.text.split()]
     assert set(spoken) == words
     assert {len(item.speech.text.split()) for item in plans} == {1, 2, 3, 4, 5, 6}
     share = sum(word in settings.phrases.digits for word in spoken) / len(spoken)
     assert share == pytest.approx(0.6, abs=0.03)
-    assert all(130 <= item.speech.rate <= 210 for item in plans)
+    assert all(120 <= item.speech.rate <= 180 for item in plans)
 
 
 def test_an_utterance_does_not_depend_on_the_others(settings: Settings, few: Settings) -> None:

@@ -98,7 +98,7 @@ def test_a_folder_that_is_not_there(synthesiser: Synthesiser, tmp_path: Path) ->
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(espeak, "find_spec", lambda _name: None)
-    with pytest.raises(CorpusError, match=r"pip install 'attest-asr\[demo\]'"):
+    with pytest.raises(CorpusError, match=r"in the source tree, pip install -e '\.\[demo\]'"):
         Synthesiser()
 
 

@@ -28,8 +28,8 @@ def test_draws_are_keyed_and_stay_within_their_bounds() -> None:
 
 def test_draws_are_philox_own_output() -> None:
     """A NumPy release may change `Generator`'s methods, but not this: the corpus rests on it."""
-    assert draws("a").between((0, 999)) == 675
-    assert draws("a").white(4).tolist() == [15699, -11335, 13616, 9134]
+    assert draws("a").between((0, 999)) == 135
+    assert draws("a").white(4).tolist() == [-30625, -27470, -20078, -24281]
 
 
 def test_white_noise_is_even_over_16_bits() -> None:

@@ -53,7 +53,7 @@ def test_code_is_named_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "asr" / "x.py").write_text("b = 1\n")
     monkeypatch.setattr(environment, "__file__", str(package / "environment.py"))
     first = read_code()
-    assert (first.commit, first.changed) == ("", False)  # no git here
+    assert (first.commit, first.changed) == ("", None)  # no git here, so nobody knows
     (tmp_path / "asr" / "notes.txt").write_text("not code")
     assert read_code() == first
     (tmp_path / "asr" / "x.py").write_text("b = 2\n")

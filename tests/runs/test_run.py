@@ -3,6 +3,7 @@
 import fcntl
 import json
 import shutil
+import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -207,13 +208,39 @@ def test_stages_are_told(done: tuple[Path, Record, Told]) -> None:
     assert done[2].messages == []
 
 
-def test_second_call_only_reads(done: tuple[Path, Record, Told], options: RunOptions) -> None:
+def test_second_call_only_reads_and_says_so(done: tuple[Path, Record, Told], options: RunOptions) -> None:
     folder, record, _ = done
     before = {name: (folder / name).stat().st_mtime_ns for name in names(folder) - {".lock"}}
-    told = Told()
-    assert run(RECIPE, replace(options, corpus=Path("/gone")), told) == (folder, record)
-    assert (told.steps, told.stages) == (0, [])
+    for corpus in (options.corpus, None):
+        told = Told()
+        assert run(RECIPE, replace(options, corpus=corpus), told) == (folder, record)
+        assert (told.steps, told.stages) == (0, [])
+        since = record.sessions[-1].finished
+        assert told.messages[0] == f"{folder}: complete since {since}, nothing is computed again; --fresh does"
     assert {name: (folder / name).stat().st_mtime_ns for name in names(folder) - {".lock"}} == before
+
+
+def test_complete_run_is_not_shown_for_a_corpus_that_is_not_there(
+    done: tuple[Path, Record, Told], options: RunOptions
+) -> None:
+    with pytest.raises(RunError, match="/gone: no such file or folder"):
+        run(RECIPE, replace(options, corpus=Path("/gone")))
+    assert read_record(done[0]).status == "complete"
+
+
+def test_complete_run_is_not_shown_for_another_archive(
+    corpus: Path, tmp_path: Path, options: RunOptions
+) -> None:
+    recipe = miniature.recipe(train__epochs=1)
+    for name in ("one", "two"):
+        with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as archive:
+            archive.add(corpus, "an4")
+            archive.add(__file__, name)  # the speech is the same, the archive is not
+    mine = replace(options, out=tmp_path / "out", corpus=tmp_path / "one.tar.gz")
+    _, record = run(recipe, mine)
+    assert run(recipe, mine)[1] == record
+    with pytest.raises(RunError, match=r"is of another archive than .*two.tar.gz"):
+        run(recipe, replace(mine, corpus=tmp_path / "two.tar.gz"))
 
 
 def test_other_settings_in_the_same_folder(done: tuple[Path, Record, Told], options: RunOptions) -> None:
