@@ -25,11 +25,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
-        part.touch(exist_ok=False)  # with the permissions that the user's umask leaves
+        part.touch(exist_ok=False)
+        mode = part.stat().st_mode  # what the user's umask leaves
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
     try:
         yield part
+        part.chmod(mode)  # some libraries write a file of their own in its place
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)

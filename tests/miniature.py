@@ -133,6 +133,10 @@ def trained(folder: Path) -> tuple[Path, Path]:
     home = folder / "trained"
     corpus = write_corpus(home, train=64, test=8)
     options = RunOptions(
-        corpus=corpus, out=home / "run", cache=home / "cache", check_lock=False, command="asr run miniature.toml"
+        corpus=corpus,
+        out=home / "run",
+        cache=home / "cache",
+        check_lock=False,
+        command="asr run miniature.toml",
     )
     return corpus, run(settings, options)[0]

@@ -110,3 +110,14 @@ def test_digest_of_a_file(tmp_path: Path, size: int) -> None:
     if size == 3:  # FIPS 180-2, appendix B.1
         expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         assert sha256_file(tmp_path / "file") == expected
+
+
+@pytest.mark.usefixtures("umask")
+def test_weights_can_be_read_by_those_whom_the_umask_lets(tmp_path: Path) -> None:
+    """safetensors puts a file of its own, for its owner alone, in the place of ours."""
+    import torch
+
+    from asr.model.tensors import write_tensors
+
+    write_tensors(tmp_path / "weights.safetensors", {"a": torch.zeros(3)})
+    assert (tmp_path / "weights.safetensors").stat().st_mode & 0o777 == 0o640

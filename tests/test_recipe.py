@@ -1,5 +1,6 @@
 """Recipes: strict, frozen, written back whole; every mistake is named by its key."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,16 @@ def test_files_that_are_no_recipe(tmp_path: Path, base: Path) -> None:
     assert "a recipe is a TOML file" in message(tmp_path / "bytes.toml")
     (tmp_path / "broken.toml").write_text("name = ")
     assert f"{tmp_path / 'broken.toml'}: not valid TOML" in message(tmp_path / "broken.toml")
+
+
+def test_recipe_of_a_record(base: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(base)
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({"format": 1, "recipe": recipe.model_dump(mode="json")}))
+    assert load_recipe(path) == recipe
+    assert load_recipe(path, ["seed=9"]).seed == 9
+    for contents in ("", "[]", '{"recipe": 3}', '{"format": 1}'):
+        path.write_text(contents)
+        assert f"{path}: not a " in message(path)
+    path.write_text('{"recipe": {"sed": 1}}')
+    assert "unknown key sed" in message(path)

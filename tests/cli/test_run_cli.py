@@ -56,13 +56,26 @@ def test_from_corpus_to_word_error_rate(
     assert f"record: {tmp_path / 'out' / 'record.json'}" in out
     assert "lock file: not checked" in out
     assert record.command == (
-        "asr run mini.toml --corpus an4 --set train.epochs=1 --set train.clip=2 --set seed=5"
+        "asr run mini.toml --corpus an4 --seed 5 --set train.epochs=1 --set train.clip=2 --any-corpus"
     )
     assert "epoch   1/1" in error
     assert "training" in error
     assert not [line for line in error.splitlines() if line.startswith("asr: ")]
     assert main([*words, "--seed", "5", "--set", "train.epochs=1", "--set", "train.clip=2"]) == 0
     assert capsys.readouterr().out == out  # a second time it is only read
+
+
+def test_record_runs_again_to_the_same_weights(words: list[str], tmp_path: Path) -> None:
+    """The record is a recipe, too: from it alone the same model comes out."""
+    assert main([*words, "--set", "seed=7"]) == 0
+    again = changed(words, "--out", tmp_path / "again")
+    again[1] = str(tmp_path / "out" / "record.json")
+    assert main(again) == 0
+    first, second = read_record(tmp_path / "out"), read_record(tmp_path / "again")
+    assert second.recipe.seed == 7
+    assert second.recipe_digest == first.recipe_digest
+    assert second.model == first.model
+    assert second.results == first.results
 
 
 def test_signal_handlers_are_put_back(words: list[str]) -> None:
@@ -112,34 +125,58 @@ def test_empty_folder(words: list[str], tmp_path: Path, complaint: Complaint) ->
     assert "expected wav/" in text
 
 
-def first_wav(corpus: Path) -> Path:
-    return sorted(corpus.rglob("*.wav"))[0]
+def spoil(path: Path, kind: str) -> None:
+    match kind:
+        case "text":
+            path.write_text("this is no sound")
+        case "no bytes":
+            path.write_bytes(b"")
+        case "no samples":
+            soundfile.write(path, [], 8000, subtype="PCM_16")
+        case "cut off":
+            path.write_bytes(path.read_bytes()[:-1000])
 
 
-def test_text_file_named_wav(words: list[str], corpus: Path, complaint: Complaint) -> None:
-    victim = first_wav(corpus)
-    victim.write_text("this is no sound")
-    text = complaint(*words)
-    assert "1 of 30 audio files cannot be used" in text
-    assert str(victim) in text
+BROKEN = {"text": "not audio", "no bytes": "empty", "no samples": "no samples", "cut off": "cut off"}
 
 
-def test_zero_length_audio(words: list[str], corpus: Path, complaint: Complaint) -> None:
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_audio(words: list[str], corpus: Path, complaint: Complaint, kind: str) -> None:
+    """A text file named .wav, audio of no length, a file cut off: named, before anything is learned."""
     first, second = sorted(corpus.rglob("*.wav"))[:2]
-    first.write_bytes(b"")
-    soundfile.write(second, [], 8000, subtype="PCM_16")
+    spoil(first, kind)
+    words.remove("--any-corpus")
+    text = complaint(*words)
+    assert f"1 of 30 audio files cannot be used; fetch the corpus again or mend them: {first}: " in text
+    assert BROKEN[kind] in text
+    spoil(second, kind)
     text = complaint(*words)
     assert "2 of 30 audio files cannot be used" in text
     assert str(first) in text
     assert str(second) in text
 
 
-def test_audio_cut_off(words: list[str], corpus: Path, complaint: Complaint) -> None:
-    victim = first_wav(corpus)
-    victim.write_bytes(victim.read_bytes()[:-1000])
-    text = complaint(*words)
-    assert str(victim) in text
-    assert "cut off" in text
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_audio_of_any_corpus(
+    words: list[str],
+    corpus: Path,
+    tmp_path: Path,
+    complaint: Complaint,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+) -> None:
+    """Left out of training and named, on the terminal and in the record; but never left out of the test part."""
+    first = sorted(corpus.glob("wav/an4_clstk/anna/*.wav"))[0]
+    spoil(first, kind)
+    assert main(words) == 0
+    assert f"left out of training: {first.stem}: wav/an4_clstk/anna/{first.name}: " in capsys.readouterr().err
+    used = read_record(tmp_path / "out").corpus
+    assert used is not None
+    assert [item.id for item in used.left_out] == [first.stem]
+    assert BROKEN[kind] in used.left_out[0].reason
+    assert str(tmp_path) not in used.left_out[0].reason
+    spoil(next(corpus.glob("wav/an4test_clstk/*/*.wav")), kind)
+    assert "1 of 30 audio files cannot be used" in complaint(*words, "--fresh")
 
 
 @pytest.mark.parametrize("share", [0.3, 0.95, 0.0])

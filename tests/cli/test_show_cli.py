@@ -80,7 +80,9 @@ def test_what_must_not_be_overlooked(run: Path, capsys: pytest.CaptureFixture[st
     """Left-out utterances, shared speakers, synthetic speech, changed code and warnings are all said."""
     tree = json.loads((run / "record.json").read_text())
     tree["corpus"].update(
-        left_out=[{"id": "an[7]", "reason": "its text is empty"}], shared_speakers=["fash", "mwhw"], synthetic=True
+        left_out=[{"id": "an[7]", "reason": "its text is empty"}],
+        shared_speakers=["fash", "mwhw"],
+        synthetic=True,
     )
     tree["sessions"][-1]["code"]["changed"] = True
     tree["epochs"][0]["warnings"] = ["gradient vanishes in recurrent.0"]

@@ -37,7 +37,12 @@ def test_in_the_order_of_the_utterances(bundle: Bundle, utterances: list[Utteran
 
 @pytest.mark.parametrize(
     "settings",
-    [Score(batch_utterances=1), Score(batch_utterances=100), Score(batch_seconds=0.001), Score(batch_seconds=3.0)],
+    [
+        Score(batch_utterances=1),
+        Score(batch_utterances=100),
+        Score(batch_seconds=0.001),
+        Score(batch_seconds=3.0),
+    ],
 )
 @pytest.mark.parametrize("workers", [1, 3])
 def test_batches_and_workers_change_nothing(

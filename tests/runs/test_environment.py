@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -40,7 +39,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_can_be_told_from_it() -> None:
     text = read_environment().model_dump_json() + read_code().model_dump_json()
-    private = {platform.node(), str(Path.home()), os.getcwd(), sys.prefix}
+    private = {platform.node(), str(Path.home()), str(Path.cwd()), sys.prefix}
     if getpass.getuser() != "root":
         private.add(getpass.getuser())
     assert not [word for word in private if len(word) > 3 and word in text]

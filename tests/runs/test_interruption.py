@@ -83,7 +83,9 @@ class Command:
 
     def check_whole(self) -> None:
         """Nothing that is there is a half."""
-        for path in (path for path in self.out.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        for path in (
+            path for path in self.out.rglob("*") if path.is_file() and not path.name.startswith(".")
+        ):
             if path.suffix == ".safetensors":
                 assert read_tensors(path)[0]
             elif path.suffix == ".json":

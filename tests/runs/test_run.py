@@ -216,7 +216,9 @@ def test_second_call_only_reads_and_says_so(done: tuple[Path, Record, Told], opt
         assert run(RECIPE, replace(options, corpus=corpus), told) == (folder, record)
         assert (told.steps, told.stages) == (0, [])
         since = record.sessions[-1].finished
-        assert told.messages[0] == f"{folder}: complete since {since}, nothing is computed again; --fresh does"
+        assert (
+            told.messages[0] == f"{folder}: complete since {since}, nothing is computed again; --fresh does"
+        )
     assert {name: (folder / name).stat().st_mtime_ns for name in names(folder) - {".lock"}} == before
 
 
@@ -295,8 +297,10 @@ def test_fresh_starts_over(done: tuple[Path, Record, Told], tmp_path: Path, opti
     assert record.model.weights_digest != done[1].model.weights_digest
 
 
-def test_interrupted_and_resumed(done: tuple[Path, Record, Told], tmp_path: Path, options: RunOptions) -> None:
-    folder, record, _ = done
+def test_interrupted_and_resumed(
+    done: tuple[Path, Record, Told], tmp_path: Path, options: RunOptions
+) -> None:
+    _, record, _ = done
     mine = replace(options, out=tmp_path / "out", workers=1)
     with pytest.raises(Interrupted):
         run(RECIPE, mine, should_stop=miniature.on_step(6))
@@ -324,7 +328,9 @@ def test_other_corpus_does_not_go_on(tmp_path: Path, options: RunOptions) -> Non
     before = read_record(tmp_path / "out")
     assert before.corpus is not None
     other = miniature.write_corpus(tmp_path / "other", train=20)
-    with pytest.raises((TrainingError, RunError), match="another recipe or corpus|other corpus|another corpus"):
+    with pytest.raises(
+        (TrainingError, RunError), match="another recipe or corpus|other corpus|another corpus"
+    ):
         run(RECIPE, replace(mine, corpus=other))
     after = read_record(tmp_path / "out")
     assert after.corpus == before.corpus  # the record still tells of the corpus that was learned from
@@ -338,7 +344,12 @@ def test_leftovers_of_the_dead_are_swept_and_not_published(
     out = tmp_path / "out"
     with pytest.raises(Interrupted):
         run(RECIPE, replace(options, out=out), should_stop=miniature.on_step(3))
-    for name in (".checkpoint.safetensors.a1.part", "model/.weights.safetensors.b2.part", "manifests/.dev.jsonl.c3.part"):
+    left = (
+        ".checkpoint.safetensors.a1.part",
+        "model/.weights.safetensors.b2.part",
+        "manifests/.dev.jsonl.c3.part",
+    )
+    for name in left:
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_bytes(bytes(1000))
     _, record = run(RECIPE, replace(options, out=out))
@@ -364,7 +375,8 @@ def test_default_folder_is_named_by_the_content() -> None:
         return default_folder(recipe).as_posix()
 
     assert named(RECIPE) == f"runs/miniature-s1-{RECIPE.digest()[:8]}"
-    assert len({named(RECIPE), named(miniature.recipe(seed=2)), named(miniature.recipe(train__epochs=4))}) == 3
+    others = [miniature.recipe(seed=2), miniature.recipe(train__epochs=4)]
+    assert len({named(recipe) for recipe in [RECIPE, *others]}) == 3
 
 
 def test_a_language_of_tones_is_learned(tmp_path_factory: pytest.TempPathFactory) -> None:
