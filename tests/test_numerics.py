@@ -49,6 +49,6 @@ def test_pinned_before_torch_loads() -> None:
     )
     environment = os.environ | {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=100
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=200
     )
     assert done.stdout.strip() == "1"

@@ -53,18 +53,21 @@ class RunProgress(RunWatcher):
         self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def on_progress(self, what: str, done: int, total: int) -> None:
-        task = self._stage(what, total)
+        task = self._stage(what, done, total)
         self._bar.update(task, completed=done, total=total or None)
 
     def on_step(self, report: StepReport) -> None:
         total = self.epochs * report.steps
-        task = self._stage("training", total)
+        done = report.epoch * report.steps + report.step
+        task = self._stage(
+            "training", done, total
+        )  # the steps of an earlier session took no time in this one
         now = time.monotonic()
         speed = report.audio_seconds / max(now - self._clock, 1e-6)
         self._clock = now
         self._rate = speed if self._rate == 0 else 0.95 * self._rate + 0.05 * speed
         note = f"epoch {report.epoch + 1}/{self.epochs} loss {report.loss:.3f} {self._rate:.0f}x real time{self.dev}"
-        self._bar.update(task, completed=report.epoch * report.steps + report.step, total=total, note=note)
+        self._bar.update(task, completed=done, total=total, note=note)
 
     def on_epoch(self, report: EpochReport) -> None:
         self._clock = time.monotonic()
@@ -79,12 +82,12 @@ class RunProgress(RunWatcher):
         for warning in report.warnings:
             self.on_message(f"epoch {report.epoch}: {warning}")
 
-    def _stage(self, what: str, total: int) -> TaskID:
+    def _stage(self, what: str, done: int, total: int) -> TaskID:
         if self._task is None or what != self._what:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             self._what, self._clock = what, time.monotonic()
-            self._task = self._bar.add_task(what, total=total or None, note="")
+            self._task = self._bar.add_task(what, completed=done, total=total or None, note="")
             if not self.console.is_terminal:
                 self.console.print(what, markup=False, highlight=False)
         return self._task

@@ -48,7 +48,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "the following arguments are required: COMMAND"),
         (["fly"], "invalid choice: 'fly'"),
         (["run"], "the following arguments are required: recipe"),
-        (["run", "x.toml", "--workers", "0"], "must be 1 or more, got 0"),
+        (["run", "x.toml", "--workers", "0"], "a whole number, 1 or more, got"),
         (["transcribe", "x.wav"], "the following arguments are required: --model"),
     ],
 )

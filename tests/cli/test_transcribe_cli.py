@@ -48,7 +48,7 @@ def test_several_files_give_a_line_each_in_order(
 
 def test_as_a_process(model: Path, speech: Path) -> None:
     line = [sys.executable, "-m", "asr.cli.main", "transcribe", str(speech), "--model", str(model)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=200, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "yes go\n", "")
 
 

@@ -1,5 +1,6 @@
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -49,8 +50,8 @@ def test_equal_tokens_give_the_lowest() -> None:
 def test_against_the_best_of_all_paths(matrix: np.ndarray) -> None:
     frames, tokens = matrix.shape
     paths = itertools.product(range(tokens), repeat=frames)  # in ascending order, and max keeps the first
-    exact = matrix.astype(np.float64)
-    best = max(paths, key=lambda path: math.fsum(exact[frame, token] for frame, token in enumerate(path)))
+    exact = [[Fraction(float(value)) for value in row] for row in matrix]  # a sum of floats could make a tie
+    best = max(paths, key=lambda path: sum(exact[frame][token] for frame, token in enumerate(path)))
     merged = [token for token, _ in itertools.groupby(best)]
     assert greedy(matrix) == [token for token in merged if token != 0]
 

@@ -198,6 +198,24 @@ def test_dead_after_any_step_loses_only_what_came_after_the_checkpoint(
     assert outcome(trainer) == outcome(plain)
 
 
+def test_stop_asked_during_an_evaluation(
+    setting: Setting, tmp_path: Path, uninterrupted: tuple[Any, Any]
+) -> None:
+    """Everything is saved at the end of the epoch: no further step is begun."""
+    asked = []
+
+    def evaluate(model: AcousticModel) -> Score:
+        asked.append(True)
+        return probe(model)
+
+    with pytest.raises(Interrupted):
+        setting.trainer(tmp_path, evaluate=evaluate, should_stop=lambda: bool(asked)).train()
+    assert {report.epoch for report in setting.told.steps} == {0}
+    trainer = setting.trainer(tmp_path)
+    cursor = trainer.train()
+    assert (outcome(trainer), without_times(cursor)) == uninterrupted
+
+
 def test_finished_training_is_only_read(setting: Setting, tmp_path: Path) -> None:
     first = setting.trainer(tmp_path)
     first.train()
