@@ -47,14 +47,6 @@ class AcousticModel(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in inputs)
         self.output = nn.Linear(width, tokens)
 
-    @property
-    def stride(self) -> int:
-        """Samples between two outputs."""
-        stride = self.front_end.settings.hop_samples
-        for layer in self.settings.convolutions:
-            stride *= layer.stride[0]
-        return stride
-
     def output_length(self, samples: int) -> int:
         """Outputs for an utterance of so many samples."""
         length = torch.tensor(1 + samples // self.front_end.settings.hop_samples)
