@@ -59,9 +59,8 @@ class RunProgress(RunWatcher):
     def on_step(self, report: StepReport) -> None:
         total = self.epochs * report.steps
         done = report.epoch * report.steps + report.step
-        task = self._stage(
-            "training", done, total
-        )  # the steps of an earlier session took no time in this one
+        # With `done`, so that the steps of an earlier session do not count as quick ones of this one.
+        task = self._stage("training", done, total)
         now = time.monotonic()
         speed = report.audio_seconds / max(now - self._clock, 1e-6)
         self._clock = now

@@ -131,9 +131,8 @@ def print_spread(records: Sequence[Record]) -> None:
         if record.corpus and record.model and "test" in record.results:
             splits = sorted(f"{name} {part.digest}" for name, part in record.corpus.splits.items())
             key = " ".join([record.recipe.model_copy(update={"seed": 0}).digest(), *splits])
-            groups.setdefault(key, {})[record.model.weights_digest] = (
-                record  # one run given twice counts once
-            )
+            # By the digest of its weights, so that one run given twice counts once.
+            groups.setdefault(key, {})[record.model.weights_digest] = record
     for group in groups.values():
         runs = sorted(group.values(), key=lambda record: record.recipe.seed)
         if len(runs) < 2:

@@ -28,9 +28,7 @@ class PreparedCorpus:
     splits: Splits  # with durations and digests
     locks: dict[str, SplitLock]  # by split
     lock_state: LockState  # "differs" only for a corpus made here; a downloaded one is then refused
-    broken: tuple[
-        BrokenFile, ...
-    ] = ()  # training utterances that are not in `splits`, where no lock is matched
+    broken: tuple[BrokenFile, ...] = ()  # of training, and so not in `splits`; none where a lock is matched
     maker: str = ""  # program and version, of a corpus made by one
 
 

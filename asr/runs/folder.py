@@ -12,10 +12,8 @@ from asr.files import sha256_file
 from asr.recipe import Recipe
 
 RECORD = "record.json"
-_TRAINING = (
-    "checkpoint.safetensors",
-    "best.safetensors",
-)  # what training needs to go on, and nothing else does
+# What training needs to go on, and nothing else does.
+_TRAINING = ("checkpoint.safetensors", "best.safetensors")
 
 
 @dataclass(frozen=True)

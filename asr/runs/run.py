@@ -49,14 +49,14 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
     """The folder's record, or a new one; a new session is not in it yet."""
     if (folder.path / RECORD).exists():
         record = read_record(folder.path)
+        if record.recipe_digest == recipe.digest():
+            return record
         # Without a corpus nothing was done: a first try that failed must not stand in the way of the mended one.
         if record.corpus is not None:
-            if record.recipe_digest != recipe.digest():
-                raise RunError(
-                    f"{folder.path}: holds a run of other settings (recipe {record.recipe.name}, seed "
-                    f"{record.recipe.seed}); choose another folder with --out, or start over with --fresh"
-                )
-            return record
+            raise RunError(
+                f"{folder.path}: holds a run of other settings (recipe {record.recipe.name}, seed "
+                f"{record.recipe.seed}); choose another folder with --out, or start over with --fresh"
+            )
     elif strangers := folder.strangers():
         raise RunError(
             f"{folder.path}: not empty ({', '.join(strangers[:3])}) and no run; choose another --out"

@@ -84,10 +84,10 @@ class Runner:
 
     def _begin_session(self) -> None:
         self.device = choose_device(self.options.device)
-        code, environment, device = read_code(), read_environment(), describe_device(self.device)
-        differs = []
+        code, device = read_code(), describe_device(self.device)
+        environment, differs = self.record.environment, []  # read just now, if this is the first session
         if self.record.sessions:
-            last = self.record.sessions[-1]
+            last, environment = self.record.sessions[-1], read_environment()
             differs = differences(self.record.environment, environment)
             differs += [f"device: {last.device} before, {device} now"] * (device != last.device)
             differs += ["other code"] * (code.digest != last.code.digest)

@@ -161,9 +161,8 @@ class Trainer:
         norms = LayerNorms(self.names, cursor.squares, cursor.step)
         saved = started = time.monotonic()
         before = cursor.seconds
-        if (
-            self.should_stop() and self.checkpoint.exists()
-        ):  # asked during an evaluation: all is saved already
+        # Asked during an evaluation: everything was saved after it.
+        if self.should_stop() and self.checkpoint.exists():
             raise Interrupted(self.folder)
         while cursor.step < len(steps):
             self._run_step(pool, steps, norms)
@@ -247,7 +246,7 @@ class Trainer:
         if best:
             cursor.best_epoch, cursor.best_errors = cursor.epoch, errors
             weights = dict(self.learner.average.model.named_parameters())
-            write_tensors(self.best, dict(weights), {"epoch": str(cursor.epoch)})
+            write_tensors(self.best, weights, {"epoch": str(cursor.epoch)})
         means = norms.means()
         report = EpochReport(
             epoch=cursor.epoch + 1,

@@ -28,11 +28,6 @@ PATIENCE = 120.0  # seconds to wait for anything on a busy machine
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return miniature.write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
 def uninterrupted(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Record:
     """The same settings in one go, on one worker."""
     folder = tmp_path_factory.mktemp("uninterrupted")

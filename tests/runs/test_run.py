@@ -55,11 +55,6 @@ class Told(RunWatcher):
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return miniature.write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
 def options(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> RunOptions:
     folder = tmp_path_factory.mktemp("run")
     return RunOptions(
