@@ -30,6 +30,7 @@ class Corpus(Frozen):
     split_key: str = "dev"  # another key draws other development speakers
     min_seconds: Annotated[float, Field(ge=0)] = 0.1  # shorter utterances are left out, and named
     max_seconds: Annotated[float, Field(gt=0)] = 30.0  # longer ones likewise
+    waive: tuple[Literal["audio", "texts", "speakers"], ...] = ()  # what the test part may share with the others
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -184,6 +185,8 @@ class Train(Frozen):
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of the gradient of the loss in nats a token
     averaging: Decay = 0.998  # decay of the moving average of weights; 0: none
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0  # of work lost at most by a killed process
+    digest_every: Positive = 50  # steps between digests of weights, optimiser and cursor in the record
+    keep_checkpoints: Count = 3  # spread over the epochs and kept with the run, for audits of a part of it
 
 
 class Score(Frozen):
@@ -192,6 +195,14 @@ class Score(Frozen):
     bootstrap: Positive = 10_000  # samples for the 95 % interval
     batch_utterances: Positive = 16  # decoded together, at most
     batch_seconds: Annotated[float, Field(gt=0)] = 240.0  # of padded audio decoded together, at most
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01  # WERs that differ by less than this ratio are equivalent
+
+
+class Numerics(Frozen):
+    """How floating-point arithmetic is pinned down (docs/ladder.md)."""
+
+    determinism: Literal["strict", "off"] = "strict"  # off: libraries choose, and the run cannot be repeated bit by bit
+    instructions: Literal["auto", "AVX2", "AVX512"] = "auto"  # of x86-64; auto takes AVX512 where the processor has it
 
 
 class Recipe(Frozen):
@@ -208,6 +219,7 @@ class Recipe(Frozen):
     model: Model = Model()
     train: Train = Train()
     score: Score = Score()
+    numerics: Numerics = Numerics()
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of every key."""

@@ -125,7 +125,9 @@ def score(pairs: Sequence[tuple[str, str]], *, bootstrap: int = 10_000, seed: in
         characters=sum(characters, ErrorCounts()),
         sentences=len(pairs),
         wrong_sentences=sum(counts.errors > 0 for counts in words),
-        interval=_interval(words, bootstrap, seed),
+        interval=bootstrap_interval(
+            [each.errors for each in words], [each.reference_length for each in words], bootstrap, seed
+        ),
     )
 
 
@@ -152,15 +154,16 @@ def _tally(chunks: Sequence[Any]) -> ErrorCounts:
     return ErrorCounts(*sums.values())
 
 
-def _interval(counts: Sequence[ErrorCounts], resamples: int, seed: int) -> tuple[float, float]:
-    """2.5 % and 97.5 % points of the rate over resampled utterances."""
-    errors = np.array([each.errors for each in counts])
-    lengths = np.array([each.reference_length for each in counts])
+def bootstrap_interval(
+    each_errors: Sequence[int], each_length: Sequence[int], resamples: int, seed: int = 0
+) -> tuple[float, float]:
+    """2.5 % and 97.5 % points of the rate over resampled utterances, of which errors and lengths are given."""
+    errors, lengths = np.array(each_errors), np.array(each_length)
     generator = numpy_generator(seed, "bootstrap")
     rates: list[npt.NDArray[np.float64]] = []
-    rows = max(1, _DRAWS // len(counts))
+    rows = max(1, _DRAWS // len(errors))
     for start in range(0, resamples, rows):
-        drawn = generator.integers(len(counts), size=(min(rows, resamples - start), len(counts)))
+        drawn = generator.integers(len(errors), size=(min(rows, resamples - start), len(errors)))
         drawn_lengths = lengths[drawn].sum(axis=1)
         some = drawn_lengths > 0
         rates.append(errors[drawn].sum(axis=1)[some] / drawn_lengths[some])

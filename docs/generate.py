@@ -16,13 +16,14 @@ from typing import Any
 
 import asr.recipe
 import asr.runs.environment
+import asr.runs.numerics_used
 import asr.runs.record
 from asr.recipe import Recipe
 from asr.runs.record import Record, schema
 
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- from here on written by docs/generate.py: change the code, then run `make docs` -->"
-MODULES = (asr.recipe, asr.runs.record, asr.runs.environment)
+MODULES = (asr.recipe, asr.runs.record, asr.runs.environment, asr.runs.numerics_used)
 
 Tree = dict[str, Any]  # JSON schema
 RECIPE: Tree = Recipe.model_json_schema()

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from asr import numerics
+
+# Before torch is imported, as every command does it: runs in this process and in others then have the same bits.
+numerics.pin()
+
 # No deadline: the machine may be busy. The same examples every time: a failure in CI is a failure at home.
 settings.register_profile("attest", deadline=None, derandomize=True, database=None)
 settings.load_profile("attest")

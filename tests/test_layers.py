@@ -19,7 +19,7 @@ LAYERS = (
     ("model", "decoding", "batching"),
     ("training", "transcribe", "evaluation"),
     ("runs",),
-    ("serve", "report"),
+    ("claims", "publish", "serve", "report"),
     ("cli",),
 )  # fmt: skip
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

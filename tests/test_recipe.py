@@ -105,8 +105,8 @@ def test_frozen(base: Path) -> None:
 
 
 UNKNOWN = {
-    "sed=3": "unknown key sed; allowed here: augment, corpus, front_end, model, name, score, seed, spec_augment",
-    "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, epochs",
+    "sed=3": "unknown key sed; allowed here: augment, corpus, front_end, model, name, numerics, score, seed",
+    "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, digest_every",
     "front_end.hops=1": "unknown key front_end.hops; allowed here: coefficients, floor, high, hop, kind",
     "model.convolutions=[{channels=3},{channels=3,strides=[1,1]}]": (
         "unknown key model.convolutions.1.strides; allowed here: channels, kernel, stride"

@@ -13,9 +13,24 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=_positive,
-        default=available_cores(),
+        default=0,
         metavar="N",
         help="threads on the CPU (all cores); their number does not change the result",
+    )
+
+
+def workers_of(options: argparse.Namespace, processes: int = 1) -> int:
+    """As asked for, or the cores of this machine shared among the processes."""
+    return options.workers or max(1, available_cores() // processes)
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--processes",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes that share the micro-batches of a step, each with its workers (1); nor does this number",
     )
 
 

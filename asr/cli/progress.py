@@ -16,7 +16,7 @@ from rich.progress import (
 
 from asr.recipe import Recipe
 from asr.runs.watcher import RunWatcher
-from asr.training.trainer import EpochReport, StepReport
+from asr.training.reports import EpochReport, StepReport
 
 
 class RunProgress(RunWatcher):
@@ -43,11 +43,13 @@ class RunProgress(RunWatcher):
         )
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self.console.is_terminal:  # otherwise some versions of rich print an empty line at the end
+            self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
 
     def on_message(self, text: str) -> None:
         self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

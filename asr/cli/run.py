@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from asr import numerics
-from asr.cli.arguments import add_device, add_workers
+from asr.cli.arguments import add_device, add_processes, add_workers, workers_of
 
 NAME = "run"
 
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_device(parser)
     add_workers(parser)
+    add_processes(parser)
     parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events")
     parser.add_argument(
@@ -53,22 +54,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    numerics.pin()
-    from asr.cli.progress import RunProgress
-    from asr.cli.summary import print_summary
     from asr.recipe_file import load_recipe
-    from asr.runs.options import RunOptions
-    from asr.runs.run import run
-    from asr.training.trainer import Interrupted
 
     seed = [] if options.seed is None else [f"seed={options.seed}"]
     recipe = load_recipe(options.recipe, [*options.changes, *seed])
+    numerics.pin(recipe.numerics.determinism, recipe.numerics.instructions)  # before torch is imported
+    from asr.cli.progress import RunProgress
+    from asr.cli.summary import print_summary
+    from asr.runs.options import RunOptions
+    from asr.runs.run import run
+    from asr.training.reports import Interrupted
+
     settings = RunOptions(
         corpus=options.corpus,
         out=options.out,
         cache=options.cache,
         device=options.device,
-        workers=options.workers,
+        workers=workers_of(options, options.processes),
+        processes=options.processes,
         fresh=options.fresh,
         check_lock=not options.any_corpus,
         tensorboard=options.tensorboard,

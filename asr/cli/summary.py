@@ -95,14 +95,25 @@ def print_details(folder: Path, record: Record) -> None:
     if record.corpus:
         for item in record.corpus.left_out:
             console.print(f"left out of training: {item.id}: {item.reason}", soft_wrap=True)
-        if record.corpus.shared_speakers:
-            console.print(
-                f"speakers heard in training and in the test part: {', '.join(record.corpus.shared_speakers)}",
-                soft_wrap=True,
-            )
+        for line in _shared_lines(record.corpus):
+            console.print(line, soft_wrap=True)
     if record.epochs:
         console.print(_epoch_table(record))
     print_summary(folder, record)
+
+
+def _shared_lines(corpus: CorpusUsed) -> list[str]:
+    """What the test part shares with the others; of speakers the names, of utterances how many."""
+    shared, test = corpus.shared, corpus.splits["test"].utterances
+    lines = []
+    if shared.speakers:
+        lines.append(f"speakers heard in training and in the test part: {', '.join(shared.speakers)}")
+    for kind, ids in (("texts", shared.texts), ("audio", shared.audio)):
+        if ids:
+            lines.append(f"{kind} of {len(ids)} of {test} test utterances also outside the test part")
+    if lines:
+        lines.append(f"waived by the recipe: {', '.join(corpus.waived) or 'nothing'}")
+    return lines
 
 
 def _epoch_table(record: Record) -> Table:

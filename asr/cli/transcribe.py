@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from asr import numerics
-from asr.cli.arguments import add_device, add_workers
+from asr.cli.arguments import add_device, add_workers, workers_of
 
 NAME = "transcribe"
 
@@ -26,7 +26,7 @@ def call(options: argparse.Namespace) -> int:
 
     transcriber = Transcriber(options.model, device=options.device)
     failed = 0
-    for path, found in transcriber.many(options.files, workers=options.workers):
+    for path, found in transcriber.many(options.files, workers=workers_of(options)):
         if isinstance(found, AudioError):
             failed += 1
             print(f"asr: {found}", file=sys.stderr)

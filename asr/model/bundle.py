@@ -6,6 +6,7 @@ weights.safetensors  parameters by name, float32
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -101,13 +102,14 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(description, model.eval().requires_grad_(False), tokenizer)
 
 
-def weights_digest(tensors: dict[str, Tensor]) -> str:
+def weights_digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, shapes and float32 bytes, in the order of the names. Knows no file format."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {list(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.numpy().tobytes())
+        flat: Any = value.reshape(-1).numpy()
+        digest.update(flat)  # its bytes, without a copy of them
     return digest.hexdigest()
 
 

@@ -1,15 +1,23 @@
-"""The corpus as a run uses it: its parts, its identity, and what its parts share."""
+"""The corpus as a run uses it: its parts, its identity, and what its parts share.
+
+A run calls `split`, `refuse_leaks` before anything is learned, and `describe_corpus` for its record.
+"""
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Sequence
+from math import fsum
 
 from asr.corpora.holdout import hold_out
+from asr.corpora.leaks import Where, find_leaks, shared_audio
 from asr.corpora.prepare import PreparedCorpus
+from asr.corpora.reading import some
 from asr.corpora.registry import get_reader
 from asr.errors import CorpusError
-from asr.manifest import Utterance, identity
+from asr.manifest import Utterance, identity, manifest_digest
 from asr.recipe import Recipe
-from asr.runs.record import CorpusUsed, LeftOutUtterance, Split
+from asr.runs.record import CorpusUsed, LeftOutUtterance, Shared, Split
 from asr.training.selection import LeftOut
 
 Parts = dict[str, list[Utterance]]  # train, dev, test
@@ -24,9 +32,52 @@ def split(corpus: PreparedCorpus, recipe: Recipe) -> Parts:
     return {"train": learn, "dev": dev, "test": corpus.splits["test"]}
 
 
-def describe_corpus(corpus: PreparedCorpus, parts: Parts, left_out: Sequence[LeftOut]) -> CorpusUsed:
+def refuse_leaks(parts: Parts, recipe: Recipe) -> str:
+    """Lets no error rate be claimed of a test part that was learned from, unless the recipe says that it knows.
+
+    Returns:
+        What the user should be told of the development data, in one line; "" for nothing.
+
+    Raises:
+        CorpusError: the test part shares audio, texts or speakers with the others, and the recipe does not waive them
+            by name; it says how many and the first of them, and where they are.
+    """
+    settings, test = recipe.corpus, parts["test"]
+    leaks = find_leaks(parts, recipe.text)
+    speakers = {utterance.speaker for utterance in test} - {""}
+    shared = {
+        "audio": _named(leaks.audio, f"audio of {len(leaks.audio)} of {len(test)} utterances"),
+        "texts": _named(leaks.texts, f"texts of {len(leaks.texts)} of {len(test)} utterances"),
+        "speakers": _named(leaks.speakers, f"{len(leaks.speakers)} of {len(speakers)} speakers"),
+    }
+    refused = {kind: text for kind, text in shared.items() if text and kind not in settings.waive}
+    if refused:
+        waive = json.dumps(sorted({*refused, *settings.waive}))
+        raise CorpusError(
+            f"{settings.name}: the test part shares with train and dev: {'; '.join(refused.values())}. An error rate "
+            f"on these says little about others. Remove them from one of the parts; or, where the corpus is meant to "
+            f"be used like this, waive it by name, and the record says so: waive = {waive} under [corpus] in the "
+            f"recipe, or --set 'corpus.waive={waive}'"
+        )
+    copies = shared_audio({"train": parts["train"], "dev": parts["dev"]}, "dev")
+    found = _named(copies, f"audio of {len(copies)} of {len(parts['dev'])} development utterances")
+    return found and f"{settings.name}: {found}. The best epoch is chosen on what was learned"
+
+
+def _named(shared: Where, what: str) -> str:
+    """What is shared, how many of it with which part, the first ten names; "" for nothing."""
+    if not shared:
+        return ""
+    counts = Counter(other for others in shared.values() for other in others)
+    where = " and ".join(f"{counts[other]} in {other}" for other in ("train", "dev") if counts[other])
+    return f"{what} ({where}): {some(list(shared))}"
+
+
+def describe_corpus(
+    corpus: PreparedCorpus, parts: Parts, left_out: Sequence[LeftOut], recipe: Recipe
+) -> CorpusUsed:
     """For the record."""
-    heard = {utterance.speaker for utterance in parts["train"]}
+    leaks = find_leaks(parts, recipe.text)
     return CorpusUsed(
         name=corpus.name,
         source=corpus.source_name,
@@ -37,7 +88,8 @@ def describe_corpus(corpus: PreparedCorpus, parts: Parts, left_out: Sequence[Lef
         splits={name: _describe(utterances) for name, utterances in parts.items()},
         maker=corpus.maker,
         left_out=[LeftOutUtterance(id=item.id, reason=item.reason) for item in left_out],
-        shared_speakers=sorted(heard & {utterance.speaker for utterance in parts["test"]} - {""}),
+        shared=Shared(audio=list(leaks.audio), texts=list(leaks.texts), speakers=list(leaks.speakers)),
+        waived=sorted(set(recipe.corpus.waive)),
     )
 
 
@@ -50,7 +102,8 @@ def settings_digest(recipe: Recipe, used: CorpusUsed) -> str:
 def _describe(utterances: Sequence[Utterance]) -> Split:
     return Split(
         utterances=len(utterances),
-        seconds=round(sum(utterance.duration for utterance in utterances), 3),
+        seconds=round(fsum(utterance.duration for utterance in utterances), 3),
         speakers=len({utterance.speaker for utterance in utterances} - {""}),
         digest=identity(utterance.digest for utterance in utterances),
+        manifest=manifest_digest(utterances),
     )

@@ -51,6 +51,7 @@ class Environment(Frozen):
     memory: int  # bytes
     packages: dict[str, str]  # versions
     libsndfile: str  # version: it decodes the audio
+    libc: str = ""  # C library and its version; "" before format 2
     torch_build: dict[str, str]  # BLAS, oneDNN, CUDA, compiler
     variables: dict[str, str]  # those that decide numerics
 
@@ -83,6 +84,7 @@ def read_environment() -> Environment:
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         packages={name: found for name in PACKAGES if (found := _version(name))},
         libsndfile=soundfile.__libsndfile_version__,
+        libc=" ".join(platform.libc_ver()),
         torch_build=_torch_build(),
         variables={
             name: os.environ[name]
@@ -151,7 +153,7 @@ def differences(before: Environment, now: Environment) -> list[str]:
         for name in sorted(before.packages.keys() | now.packages.keys())
         if before.packages.get(name) != now.packages.get(name)
     ]
-    for key in ("python", "machine", "processor", "instructions", "libsndfile", "variables"):
+    for key in ("python", "machine", "processor", "instructions", "libsndfile", "libc", "variables"):
         if getattr(before, key) != getattr(now, key):
             found.append(f"{key}: {getattr(before, key)} before, {getattr(now, key)} now")
     return found

@@ -53,6 +53,11 @@ class RunFolder:
         kept = [self.recipe, self.metrics, *(path for folder in folders for path in folder.iterdir())]
         return {path.relative_to(self.path).as_posix(): sha256_file(path) for path in sorted(kept)}
 
+    def checkpoint_digests(self) -> dict[str, str]:
+        """SHA-256 of the kept checkpoints, by path inside the folder."""
+        kept = sorted((self.path / "checkpoints").glob("step-*.safetensors"))
+        return {path.relative_to(self.path).as_posix(): sha256_file(path) for path in kept}
+
     def strangers(self) -> list[str]:
         """Names of files that no run would have left, in a folder without a record."""
         return sorted(path.name for path in self.path.iterdir() if path.name != ".lock")
@@ -107,7 +112,10 @@ def _sweep(folder: Path) -> None:
     """
     patterns = [f".{RECORD}.*.part"]
     if (folder / RECORD).exists():
-        patterns += [".*.part", *(f"{name}/.*.part" for name in ("manifests", "model", "hypotheses"))]
+        patterns += [
+            ".*.part",
+            *(f"{name}/.*.part" for name in ("manifests", "model", "hypotheses", "checkpoints")),
+        ]
     for pattern in patterns:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

@@ -12,8 +12,11 @@ class RunOptions:
     out: Path | None = None  # run folder; None is named after the recipe
     cache: Path = Path("~/.cache/attest-asr")  # downloaded and unpacked corpora
     device: str = "auto"
-    workers: int = 1  # threads on the CPU
+    workers: int = 1  # threads on the CPU in each process
+    processes: int = 1  # on this machine, that share the micro-batches of a step
+    last_step: int = 0  # of the training, after which to stop; 0 goes to the end
     fresh: bool = False  # throw away what the folder holds and start over
     check_lock: bool = True  # refuse a corpus that is not the one of data/NAME.lock.json
+    check_leaks: bool = True  # refuse what the parts share, unless the recipe waives it
     tensorboard: bool = False  # also write TensorBoard events
     command: str = ""  # for the record

@@ -11,8 +11,11 @@ from asr.files import write_json
 from asr.recipe import Frozen, Recipe
 from asr.runs.environment import Code, Environment
 from asr.runs.folder import RECORD
+from asr.runs.formats import upgraded
+from asr.runs.numerics_used import NumericsUsed
+from asr.runs.seal import seal_of
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Split(Frozen):
@@ -22,6 +25,7 @@ class Split(Frozen):
     seconds: float  # of audio
     speakers: int  # different ones; 0 when the corpus names none
     digest: str  # identity of decoded audio, texts and speakers, whatever the order and file format
+    manifest: str  # SHA-256 over the lines of its manifest without the places of files; "" before format 2
 
 
 class LeftOutUtterance(Frozen):
@@ -29,6 +33,14 @@ class LeftOutUtterance(Frozen):
 
     id: str  # in the corpus
     reason: str  # in words, with the limit
+
+
+class Shared(Frozen):
+    """What the test part has in common with the data that was learned from or that decided when to stop."""
+
+    audio: list[str]  # ids of test utterances whose samples are there too
+    texts: list[str]  # ids of test utterances whose normalised text is there too
+    speakers: list[str]  # names
 
 
 class CorpusUsed(Frozen):
@@ -39,11 +51,14 @@ class CorpusUsed(Frozen):
     source_sha256: str  # of the archive; "" otherwise
     synthetic: bool  # made by a program, not spoken by people
     maker: str = ""  # that program and its version; "" for people
-    lock: Literal["matches", "differs", "no lock", "not checked"]  # against data/NAME.lock.json
+    lock: Literal[
+        "matches", "differs", "written", "no lock", "not checked"
+    ]  # against its lock file, or just locked
     identity: dict[str, str]  # digest of each of the corpus's own parts, as in its lock file
     splits: dict[str, Split]  # train, dev, test
     left_out: list[LeftOutUtterance]  # of training
-    shared_speakers: list[str]  # speakers of the test part that were also in training
+    shared: Shared  # what the test part shares with training and development
+    waived: list[str]  # kinds of sharing that the recipe allows by name: audio, texts, speakers
 
 
 class TokenizerUsed(Frozen):
@@ -101,12 +116,36 @@ class ModelMade(Frozen):
     steps: int  # of the whole training
 
 
+class TrailEntry(Frozen):
+    """Digests after a step; the four hex digits a step tell which step was the first to differ, and in what."""
+
+    step: int  # of the whole training, from 1; 0 is before the first
+    heard: str  # four hex digits for each step since the entry before: ids and augmented audio
+    loss: str  # likewise: the losses
+    gradient: str  # likewise: the sum of the gradients, before clipping
+    weights: str  # SHA-256 over names, shapes and values
+    average: str  # likewise, of the averaged weights
+    optimiser: str  # likewise, of its moments and counts
+    cursor: str  # SHA-256 of the canonical JSON of where the training stands
+
+
+class Outcome(Frozen):
+    """What became of one utterance. Enough for paired tests, without texts."""
+
+    speaker: str  # "" when unknown
+    words: int  # of the reference
+    errors: int  # in words
+    characters: int  # errors in characters
+    hypothesis: str  # first 16 hex digits of the SHA-256 of the text that was heard
+
+
 class Session(Frozen):
     """One process that worked on the run; an interrupted run has several."""
 
     started: str  # UTC, ISO 8601
     finished: str  # "" for one that was killed
-    workers: int  # threads on the CPU; they do not change the result
+    workers: int  # threads on the CPU in each process; they do not change the result
+    processes: int = 1  # that shared the micro-batches of a step; they do not change it either
     device: str  # "cpu", or "cuda: " and its name
     code: Code  # which code ran
     peak_memory: int  # bytes; 0 for one that was killed
@@ -126,47 +165,76 @@ class Times(Frozen):
 class Record(Frozen):
     """record.json of a run folder."""
 
-    format: Literal[1] = 1  # raised when a key changes its meaning
+    format: Literal[1, 2] = 2  # raised when a key changes its meaning; 1 is still read
     status: Literal["running", "interrupted", "complete"]  # "complete" has results
     command: str  # that makes this run; file names without their folders
     recipe: Recipe  # as resolved, every default included
     recipe_digest: str  # SHA-256 of the canonical JSON of the recipe
     environment: Environment  # of the last session
+    numerics: NumericsUsed | None = None  # what took effect in the last session
     sessions: list[Session]  # one unless the run was interrupted
     corpus: CorpusUsed | None = None  # what was heard
     tokenizer: TokenizerUsed | None = None  # output units
     epochs: list[Epoch] = Field(default_factory=list)  # in order
+    trail: list[TrailEntry] = Field(default_factory=list)  # the way of the training, in order
     model: ModelMade | None = None  # what was learned
     results: dict[str, Result] = Field(default_factory=dict)  # dev, test
+    outcomes: dict[str, dict[str, Outcome]] = Field(default_factory=dict)  # dev, test: by utterance
     times: Times | None = None  # what it took
     files: dict[str, str] = Field(default_factory=dict)  # SHA-256 by path inside the run folder
+    checkpoints: dict[str, str] = Field(
+        default_factory=dict
+    )  # likewise; an audit can begin at one; may be deleted
+    seal: dict[str, str] = Field(
+        default_factory=dict
+    )  # SHA-256 of the canonical JSON of every part of the record
 
 
 def read_record(folder: Path) -> Record:
-    """Reads record.json of a run folder, or a record file by itself.
+    """Reads record.json of a run folder, or a record file by itself; also one of an older format.
 
     Raises:
-        RunError: there is none, or it is not a record of this format.
+        RunError: there is none, or it is not a record of a format that is known.
     """
-    path = folder / RECORD if folder.is_dir() else folder
+    path = record_path(folder)
+    tree = read_tree(path)
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{folder}: no run here (no {RECORD}); runs are made by `asr run RECIPE`") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: not a readable JSON file ({error})") from None
-    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
-        found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
-        raise RunError(f"{path}: record format {found!r}; this version of Attest reads format {FORMAT}")
-    try:
-        return Record.model_validate_json(json.dumps(tree))
+        return Record.model_validate_json(json.dumps(upgraded(tree)))
     except ValidationError as error:
         first = error.errors()[0]
         raise RunError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def write_record(folder: Path, record: Record) -> None:
-    write_json(folder / RECORD, record.model_dump(mode="json"))
+def record_path(run: Path) -> Path:
+    """Of a run folder, or of a record file by itself."""
+    return run / RECORD if run.is_dir() else run
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """A record as it is written, checked for its format alone.
+
+    Raises:
+        RunError: no such file, no JSON, or no record of a format that is known.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        given = path.parent if path.name == RECORD else path
+        raise RunError(f"{given}: no run here (no {RECORD}); runs are made by `asr run RECIPE`") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not a readable JSON file ({error})") from None
+    if not isinstance(tree, dict) or tree.get("format") not in range(1, FORMAT + 1):
+        found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
+        raise RunError(f"{path}: record format {found!r}; this version of Attest reads formats 1 to {FORMAT}")
+    return tree
+
+
+def write_record(folder: Path, record: Record) -> Record:
+    """Writes record.json; a complete record is sealed. Returns it as it was written."""
+    tree = record.model_dump(mode="json")
+    seal = seal_of(tree) if record.status == "complete" else {}
+    write_json(folder / RECORD, {**tree, "seal": seal})
+    return record.model_copy(update={"seal": seal})
 
 
 def schema() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from asr.recipe import Recipe
 from asr.runs.environment import read_code, read_environment
 from asr.runs.folder import RECORD, RunFolder, default_folder, locked
 from asr.runs.options import RunOptions
-from asr.runs.record import Record, read_record
+from asr.runs.record import FORMAT, Record, read_record
 from asr.runs.runner import Runner
 from asr.runs.watcher import RunWatcher, TensorBoardWatcher
 
@@ -49,6 +49,11 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
     """The folder's record, or a new one; a new session is not in it yet."""
     if (folder.path / RECORD).exists():
         record = read_record(folder.path)
+        if record.status != "complete" and record.format != FORMAT:
+            raise RunError(
+                f"{folder.path}: begun by an older version of Attest (record format {record.format}), which this one "
+                "cannot go on with; start over with --fresh"
+            )
         if record.recipe_digest == recipe.digest():
             return record
         # Without a corpus nothing was done: a first try that failed must not stand in the way of the mended one.

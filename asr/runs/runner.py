@@ -9,17 +9,17 @@ from functools import partial
 
 import torch
 
-from asr.corpora.prepare import PreparedCorpus, prepare
+from asr.corpora.prepare import PreparedCorpus, keep_lock, prepare
 from asr.errors import AsrError, RunError
 from asr.evaluation.decode import decode
 from asr.evaluation.hypotheses import beside_references, score_hypotheses, write_hypotheses
 from asr.files import write_text
 from asr.manifest import Utterance, write_manifest
-from asr.model.acoustic import AcousticModel, new_model
+from asr.model.acoustic import AcousticModel
 from asr.model.bundle import save_bundle, weights_digest
-from asr.numerics import choose_device
+from asr.numerics import choose_device, share_cores
 from asr.recipe_file import to_toml
-from asr.runs.corpus_used import Parts, describe_corpus, settings_digest, split
+from asr.runs.corpus_used import Parts, describe_corpus, refuse_leaks, settings_digest, split
 from asr.runs.environment import (
     describe_device,
     differences,
@@ -28,16 +28,30 @@ from asr.runs.environment import (
     read_environment,
 )
 from asr.runs.folder import RunFolder
+from asr.runs.learning import Beginning, begin
+from asr.runs.numerics_used import numerics_differences, read_numerics
 from asr.runs.options import RunOptions
-from asr.runs.record import Epoch, ModelMade, Record, Result, Session, Times, TokenizerUsed, write_record
+from asr.runs.outcomes import outcomes_of
+from asr.runs.processes import several
+from asr.runs.record import (
+    Epoch,
+    ModelMade,
+    Record,
+    Result,
+    Session,
+    Times,
+    TokenizerUsed,
+    TrailEntry,
+    write_record,
+)
 from asr.runs.watcher import RunWatcher
 from asr.scoring import Score
-from asr.text import normalise
-from asr.tokenizer import Tokenizer, build_tokenizer
+from asr.tokenizer import Tokenizer
 from asr.training.checkpoint import read_tensors
-from asr.training.micro_batch import Example
-from asr.training.selection import LeftOut, select
-from asr.training.trainer import Cursor, Interrupted, Trainer
+from asr.training.cursor import Cursor
+from asr.training.reports import Interrupted
+from asr.training.selection import LeftOut
+from asr.training.trainer import Trainer
 
 
 @dataclass
@@ -62,14 +76,16 @@ class Runner:
         try:
             corpus = self._get_corpus()
             parts = split(corpus, self.record.recipe)
-            tokenizer, model, examples = self._build(corpus, parts)
-            cursor = self._learn(model, tokenizer, examples, parts["dev"])
-            self._keep_best(model, tokenizer, cursor)
-            self._score(model, tokenizer, parts)
+            if self.options.check_leaks and (warning := refuse_leaks(parts, self.record.recipe)):
+                self.watcher.on_message(warning)
+            beginning = self._build(corpus, parts)
+            cursor = self._learn(beginning, parts["dev"])
+            self._keep_best(beginning.model, beginning.tokenizer, cursor)
+            self._score(beginning.model, beginning.tokenizer, parts)
         except (Interrupted, KeyboardInterrupt, AsrError):
             self._end_session("interrupted")
             raise
-        self._update(files=self.folder.digests())
+        self._update(files=self.folder.digests(), checkpoints=self.folder.checkpoint_digests())
         self._end_session("complete")
         return self.record
 
@@ -79,11 +95,11 @@ class Runner:
             raise Interrupted(self.folder.path)
 
     def _update(self, **changes: object) -> None:
-        self.record = self.record.model_copy(update=changes)
-        write_record(self.folder.path, self.record)
+        self.record = write_record(self.folder.path, self.record.model_copy(update=changes))
 
     def _begin_session(self) -> None:
-        self.device = choose_device(self.options.device)
+        determinism = self.record.recipe.numerics.determinism
+        self.device = choose_device(self.options.device, determinism)
         code, device = read_code(), describe_device(self.device)
         environment, differs = self.record.environment, []  # read just now, if this is the first session
         if self.record.sessions:
@@ -91,19 +107,25 @@ class Runner:
             differs = differences(self.record.environment, environment)
             differs += [f"device: {last.device} before, {device} now"] * (device != last.device)
             differs += ["other code"] * (code.digest != last.code.digest)
+        torch.set_num_threads(share_cores(determinism, self.options.workers)[1])
+        numerics = read_numerics(determinism)
+        if self.record.numerics:
+            differs += numerics_differences(self.record.numerics, numerics)
         for difference in differs:
             self.watcher.on_message(f"not as when this run was interrupted: {difference}; the record says so")
         session = Session(
             started=_now(),
             finished="",
             workers=self.options.workers,
+            processes=self.options.processes,
             device=device,
             code=code,
             peak_memory=0,
             differs=differs,
         )
         # The record first: it is what makes the folder a run.
-        self._update(status="running", environment=environment, sessions=[*self.record.sessions, session])
+        sessions = [*self.record.sessions, session]
+        self._update(status="running", environment=environment, numerics=numerics, sessions=sessions)
         write_text(self.folder.recipe, to_toml(self.record.recipe))
 
     def _end_session(self, status: str) -> None:
@@ -124,57 +146,74 @@ class Runner:
         if corpus.lock_state == "differs":
             self.watcher.on_message(
                 f"corpus {corpus.name}: made here, and not the same bits as those of its lock file (another "
-                "synthesiser or maths library?); the result is not comparable bit by bit, and the record says so"
+                f"synthesiser or maths library?): {corpus.difference}; the result is not comparable bit by bit, and "
+                "the record says so"
             )
         return corpus
 
-    def _build(self, corpus: PreparedCorpus, parts: Parts) -> tuple[Tokenizer, AcousticModel, list[Example]]:
+    def _build(self, corpus: PreparedCorpus, parts: Parts) -> Beginning:
         """What is learned with and from; the record says what that is, and refuses another corpus than before."""
         recipe = self.record.recipe
-        texts = [normalise(utterance.text, recipe.text) for utterance in parts["train"]]
-        tokenizer = build_tokenizer(recipe.tokenizer, texts)
-        model = new_model(recipe.front_end, recipe.model, tokenizer.size, recipe.seed).to(self.device)
-        examples, unfit = select(parts["train"], tokenizer, model, recipe)
-        left_out = [*(LeftOut(item.id, item.reason) for item in corpus.broken), *unfit]
+        beginning = begin(recipe, parts["train"], self.device)
+        left_out = [*(LeftOut(item.id, item.reason) for item in corpus.broken), *beginning.left_out]
         for item in left_out:
             self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")
-        used = describe_corpus(corpus, parts, left_out)
+        corpus, locked = keep_lock(corpus)
+        if locked:
+            self.watcher.on_message(locked)
+        used = describe_corpus(corpus, parts, left_out, recipe)
         if self.record.corpus and self.record.corpus.splits != used.splits:
             raise RunError(
                 f"{self.folder.path}: this run began with another corpus than {corpus.source_name or corpus.name}; "
                 "give it that one, choose another --out, or start over with --fresh"
             )
+        if (
+            self.record.corpus and self.record.corpus.lock == "written"
+        ):  # by an earlier session, as it was then
+            used = used.model_copy(update={"lock": "written"})
         for name, utterances in parts.items():
             write_manifest(self.folder.manifest(name), utterances)
+        tokenizer = beginning.tokenizer
         made = TokenizerUsed(kind=recipe.tokenizer.kind, size=tokenizer.size, digest=tokenizer.digest())
         self._update(corpus=used, tokenizer=made)
-        return tokenizer, model, examples
+        return beginning
 
-    def _learn(
-        self,
-        model: AcousticModel,
-        tokenizer: Tokenizer,
-        examples: Sequence[Example],
-        dev: Sequence[Utterance],
-    ) -> Cursor:
+    def _learn(self, beginning: Beginning, dev: Sequence[Utterance]) -> Cursor:
         assert self.record.corpus is not None  # set by _build
-        trainer = Trainer(
-            model,
-            examples,
-            self.record.recipe,
-            self.folder.path,
-            evaluate=partial(self._evaluate, tokenizer=tokenizer, dev=dev),
-            settings=settings_digest(self.record.recipe, self.record.corpus),
-            workers=self.options.workers,
-            watcher=self.watcher,
-            should_stop=self.should_stop,
-        )
-        try:
-            return trainer.train()
-        finally:
-            if trainer.cursor.epochs:  # none when the checkpoint was refused: those of the record stay
-                epochs = [Epoch.model_validate_json(json.dumps(epoch)) for epoch in trainer.cursor.epochs]
-                self._update(epochs=epochs)
+        options = self.options
+        settings = settings_digest(self.record.recipe, self.record.corpus)
+        with several(
+            options.processes,
+            self.folder,
+            settings,
+            workers=options.workers,
+            device=options.device,
+            last_step=options.last_step,
+        ) as ranks:
+            trainer = Trainer(
+                beginning.model,
+                beginning.examples,
+                self.record.recipe,
+                self.folder.path,
+                evaluate=partial(self._evaluate, tokenizer=beginning.tokenizer, dev=dev),
+                settings=settings,
+                workers=options.workers,
+                ranks=ranks,
+                last_step=options.last_step,
+                watcher=self.watcher,
+                should_stop=self.should_stop,
+            )
+            try:
+                return trainer.train()
+            finally:
+                self._take_down(trainer.cursor)
+
+    def _take_down(self, cursor: Cursor) -> None:
+        """Puts the way of the training into the record; of a checkpoint that was refused there is none."""
+        if cursor.trail:
+            epochs = [Epoch.model_validate_json(json.dumps(epoch)) for epoch in cursor.epochs]
+            trail = [TrailEntry.model_validate(entry) for entry in cursor.trail]
+            self._update(epochs=epochs, trail=trail)
 
     def _keep_best(self, model: AcousticModel, tokenizer: Tokenizer, cursor: Cursor) -> None:
         """Puts the best averaged weights into the model and writes the bundle."""
@@ -206,7 +245,7 @@ class Runner:
 
     def _score(self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts) -> None:
         """The test part is read here, once, after everything has been decided."""
-        results = {}
+        results, outcomes = {}, {}
         decoding = 0.0
         for name in ("dev", "test"):
             started = time.monotonic()
@@ -217,12 +256,13 @@ class Runner:
             write_hypotheses(self.folder.hypotheses(name), hypotheses)
             score = score_hypotheses(hypotheses, self.record.recipe.score.bootstrap)
             results[name] = Result.model_validate_json(json.dumps(score.to_json()))
+            outcomes[name] = outcomes_of(hypotheses)
         times = Times(
             training=sum(epoch.seconds for epoch in self.record.epochs),
             decoding=decoding,
             real_time_factor=decoding / sum(utterance.duration for utterance in parts["test"]),
         )
-        self._update(results=results, times=times)
+        self._update(results=results, outcomes=outcomes, times=times)
 
     def _evaluate(self, model: AcousticModel, tokenizer: Tokenizer, dev: Sequence[Utterance]) -> Score:
         texts = self._decode(model, tokenizer, dev)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.errors import RunError
-from asr.training.trainer import EpochReport, StepReport, Watcher
+from asr.training.reports import EpochReport, StepReport, Watcher
 
 
 class RunWatcher(Watcher):

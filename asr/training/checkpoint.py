@@ -4,6 +4,7 @@ There is no random state in it: randomness is keyed (asr.randomness).
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from asr.errors import TrainingError
+from asr.files import whole_file
 from asr.model.acoustic import AcousticModel
 from asr.model.tensors import write_tensors
 from asr.training.optimiser import WeightAverage
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,28 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, An
     _restore(learner, tensors)
     cursor: dict[str, Any] = json.loads(notes["cursor"])
     return cursor
+
+
+def kept_epochs(epochs: int, count: int) -> set[int]:
+    """After how many epochs a checkpoint is kept: `count` of them cut the training into equal parts."""
+    return {round(epochs * part / (count + 1)) for part in range(1, count + 1)} - {0, epochs}
+
+
+def keep_checkpoint(path: Path, step: int) -> None:
+    """Keeps the checkpoint under the name of its step; one file under two names, until the next one is written."""
+    kept = kept_checkpoint(path.parent, step)
+    if not kept.exists():
+        with whole_file(kept) as part:
+            part.unlink()
+            try:
+                part.hardlink_to(path)
+            except OSError:  # a file system without such links
+                shutil.copyfile(path, part)
+
+
+def kept_checkpoint(folder: Path, step: int) -> Path:
+    """Where a run keeps the checkpoint after so many steps."""
+    return folder / "checkpoints" / f"step-{step:07d}.safetensors"
 
 
 def _expected(learner: Learner) -> dict[str, torch.Size]:

@@ -7,6 +7,7 @@ fixed point, and the sum of integers is the same however many workers add and in
 import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +18,27 @@ SCALE = 2.0**40  # resolution 9.1e-13, largest sum 8.4e6
 _LIMIT = 2.0**62  # in fixed point; far enough from 2**63 that the sum of a step's parts cannot wrap
 
 
+class GradientSum(Protocol):
+    """Adds the gradients of a step's micro-batches."""
+
+    flat: Tensor  # all of it in one row, to be summed over processes
+
+    def clear(self) -> None: ...
+
+    def add(self, gradients: Sequence[Tensor], share: int, what: str) -> None: ...
+
+    def gradients(self) -> list[Tensor]: ...
+
+
 class ExactSum:
     """Sum of gradients as 64-bit integers. Adding is safe from several threads."""
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        self._sums = [torch.zeros(parameter.shape, dtype=torch.int64) for parameter in parameters]
+        self.flat, self._sums = _row(parameters, torch.int64)
         self._lock = threading.Lock()
 
     def clear(self) -> None:
-        for total in self._sums:
-            total.zero_()
+        self.flat.zero_()
 
     def add(self, gradients: Sequence[Tensor], share: int, what: str) -> None:
         """Adds one of `share` parts; `what` names its utterances in errors.
@@ -39,10 +51,7 @@ class ExactSum:
             scaled = gradient.detach().to("cpu", torch.float64) * SCALE
             # The comparison is false for NaN as well.
             if not bool(scaled.abs().max() * share < _LIMIT):
-                raise TrainingError(
-                    f"{what}: a gradient is not finite or above {_LIMIT / SCALE / share:.3g}; lower "
-                    "train.learning_rate, or look at these utterances"
-                )
+                raise TrainingError(_too_large(what, _LIMIT / SCALE / share))
             parts.append(scaled.round_().to(torch.int64))
         with self._lock:
             for total, part in zip(self._sums, parts, strict=True):
@@ -53,9 +62,53 @@ class ExactSum:
         return [(total.to(torch.float64) / SCALE).float() for total in self._sums]
 
 
-def clip(gradients: Sequence[Tensor], largest: float) -> float:
+class FloatSum:
+    """Sum of gradients as they are, in the order in which they come: what is left without strict determinism."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        self.flat, self._sums = _row(parameters, torch.float32)
+        self._lock = threading.Lock()
+
+    def clear(self) -> None:
+        self.flat.zero_()
+
+    def add(self, gradients: Sequence[Tensor], share: int, what: str) -> None:  # noqa: ARG002  # of the protocol
+        """Raises TrainingError when a gradient is not finite."""
+        parts = [gradient.detach().to("cpu", torch.float32) for gradient in gradients]
+        if not all(bool(torch.isfinite(part).all()) for part in parts):
+            raise TrainingError(_too_large(what, torch.finfo(torch.float32).max))
+        with self._lock:
+            for total, part in zip(self._sums, parts, strict=True):
+                total += part
+
+    def gradients(self) -> list[Tensor]:
+        """Copies of the sums."""
+        return [total.clone() for total in self._sums]
+
+
+def _row(parameters: Iterable[nn.Parameter], dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
+    """Zeros for all parameters in one row, and the parts of it in the parameters' shapes."""
+    shapes = [parameter.shape for parameter in parameters]
+    flat = torch.zeros(sum(shape.numel() for shape in shapes), dtype=dtype)
+    parts = torch.split(flat, [shape.numel() for shape in shapes])
+    return flat, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _too_large(what: str, limit: float) -> str:
+    return (
+        f"{what}: a gradient is not finite or above {limit:.3g}; lower train.learning_rate, or look at these "
+        "utterances"
+    )
+
+
+def squared_norms(gradients: Sequence[Tensor]) -> list[float]:
+    """Of each gradient, the sum of its squares, in double precision."""
+    return [float(gradient.double().square().sum()) for gradient in gradients]
+
+
+def clip(gradients: Sequence[Tensor], squares: Sequence[float], largest: float) -> float:
     """Scales all gradients down together if their norm is above `largest`; returns the norm before."""
-    norm = math.sqrt(sum(float(gradient.double().square().sum()) for gradient in gradients))
+    norm = math.sqrt(sum(squares))
     if norm > largest:
         for gradient in gradients:
             gradient.mul_(largest / norm)
@@ -72,9 +125,10 @@ class LayerNorms:
         self.squares = dict(squares) if squares else dict.fromkeys(dict.fromkeys(self._layers), 0.0)
         self.steps = steps
 
-    def add(self, gradients: Sequence[Tensor]) -> None:
-        for layer, gradient in zip(self._layers, gradients, strict=True):
-            self.squares[layer] += float(gradient.double().square().sum())
+    def add(self, squares: Sequence[float]) -> None:
+        """Squared norms of a step's gradients, in the order of the parameters."""
+        for layer, square in zip(self._layers, squares, strict=True):
+            self.squares[layer] += square
         self.steps += 1
 
     def means(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from asr.cli import progress
 from asr.cli.progress import RunProgress
-from asr.training.trainer import EpochReport, StepReport
+from asr.training.reports import EpochReport, StepReport
 
 
 def epoch(number: int, **changes: Any) -> EpochReport:

@@ -81,7 +81,8 @@ def test_what_must_not_be_overlooked(run: Path, capsys: pytest.CaptureFixture[st
     tree = json.loads((run / "record.json").read_text())
     tree["corpus"].update(
         left_out=[{"id": "an[7]", "reason": "its text is empty"}],
-        shared_speakers=["fash", "mwhw"],
+        shared={"audio": ["an1"], "texts": ["an1", "an2"], "speakers": ["fash", "mwhw"]},
+        waived=["speakers", "texts"],
         synthetic=True,
     )
     tree["sessions"][-1]["code"]["changed"] = True
@@ -90,6 +91,9 @@ def test_what_must_not_be_overlooked(run: Path, capsys: pytest.CaptureFixture[st
     out = shown(capsys, run)
     assert "left out of training: an[7]: its text is empty" in out
     assert "speakers heard in training and in the test part: fash, mwhw" in out
+    assert "texts of 2 of 8 test utterances also outside the test part" in out
+    assert "audio of 1 of 8 test utterances also outside the test part" in out
+    assert "waived by the recipe: speakers, texts" in out
     assert "miniature (synthetic speech) test: WER" in out
     assert ", with changes" in out
     assert "vanishes" in out
@@ -105,8 +109,8 @@ def test_no_run_there(tmp_path: Path, complaint: Complaint) -> None:
     [
         ("", "not a readable JSON file"),
         ("{", "not a readable JSON file"),
-        ("[]", "record format 'list'; this version of Attest reads format 1"),
-        ('{"format": 2}', "record format 2; this version"),
+        ("[]", "record format 'list'; this version of Attest reads formats 1 to 2"),
+        ('{"format": 3}', "record format 3; this version"),
         ('{"format": 1}', "key status: Field required"),
     ],
 )

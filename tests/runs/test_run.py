@@ -25,7 +25,7 @@ from asr.runs.options import RunOptions
 from asr.runs.record import Record, read_record, schema
 from asr.runs.run import run
 from asr.runs.watcher import RunWatcher
-from asr.training.trainer import EpochReport, Interrupted, StepReport
+from asr.training.reports import EpochReport, Interrupted, StepReport
 
 RECIPE = miniature.recipe()
 
@@ -93,8 +93,11 @@ def test_everything_is_there_and_nothing_else(done: tuple[Path, Record, Told]) -
         "hypotheses/test.jsonl",
     }
     manifests = {f"manifests/{split}.jsonl" for split in ("train", "dev", "test")}
-    assert names(folder) == kept | manifests | {"record.json", ".lock"}
+    # Three epochs of three steps: the training is cut into four by checkpoints that fall on ends of epochs.
+    checkpoints = {"checkpoints/step-0000003.safetensors", "checkpoints/step-0000006.safetensors"}
+    assert names(folder) == kept | manifests | checkpoints | {"record.json", ".lock"}
     assert record.files == {name: sha256_file(folder / name) for name in sorted(kept)}
+    assert record.checkpoints == {name: sha256_file(folder / name) for name in sorted(checkpoints)}
 
 
 def test_record_is_complete_and_valid(done: tuple[Path, Record, Told]) -> None:
@@ -121,7 +124,7 @@ def test_record_says_what_the_corpus_was(done: tuple[Path, Record, Told]) -> Non
     used = record.corpus
     assert used is not None
     assert (used.name, used.source, used.source_sha256) == ("an4", "an4", "")
-    assert (used.synthetic, used.lock, used.left_out, used.shared_speakers) == (False, "not checked", [], [])
+    assert (used.synthetic, used.lock, used.left_out, used.shared.speakers) == (False, "not checked", [], [])
     assert {name: part.utterances for name, part in used.splits.items()} == {"train": 18, "dev": 6, "test": 6}
     for name, part in used.splits.items():
         utterances: Sequence[Utterance] = read_manifest(folder / "manifests" / f"{name}.jsonl")
@@ -275,7 +278,7 @@ def test_folder_in_use_is_refused(tmp_path: Path, options: RunOptions) -> None:
 
 def test_record_of_another_kind_is_refused(tmp_path: Path, options: RunOptions) -> None:
     (tmp_path / "record.json").write_text('{"format": 7}')
-    with pytest.raises(RunError, match="record format 7; this version of Attest reads format 1"):
+    with pytest.raises(RunError, match="record format 7; this version of Attest reads formats 1 to 2"):
         run(RECIPE, replace(options, out=tmp_path))
 
 

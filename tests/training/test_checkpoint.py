@@ -82,8 +82,8 @@ def test_other_settings_are_refused_before_anything_changes(saved: tuple[Path, L
 
 def test_other_format(saved: tuple[Path, Learner]) -> None:
     path, _ = saved
-    save_file(load_file(path), path, {"format": "2", "settings": "settings-a", "cursor": "{}"})
-    with pytest.raises(TrainingError, match="checkpoint format 2, this version reads 1"):
+    save_file(load_file(path), path, {"format": "3", "settings": "settings-a", "cursor": "{}"})
+    with pytest.raises(TrainingError, match="checkpoint format 3, this version reads 2"):
         load_checkpoint(path, learner(1), "settings-a")
 
 

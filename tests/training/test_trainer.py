@@ -20,11 +20,13 @@ from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.scoring import ErrorCounts, Score
 from asr.tokenizer import build_tokenizer
-from asr.training import trainer as training
+from asr.training import step as training
 from asr.training.checkpoint import read_tensors
 from asr.training.micro_batch import Example
 from asr.training.selection import select
-from asr.training.trainer import Cursor, EpochReport, Interrupted, StepReport, Trainer, Watcher
+from asr.training.cursor import Cursor
+from asr.training.reports import EpochReport, Interrupted, StepReport, Watcher
+from asr.training.trainer import Trainer
 
 TEXTS = [miniature.words_of(f"trainer-{n}") for n in range(14)]
 RECIPE = miniature.recipe(train__epochs=2)

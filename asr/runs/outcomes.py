@@ -1,0 +1,29 @@
+"""What became of each utterance, as the record keeps it."""
+
+import hashlib
+from collections.abc import Sequence
+
+from asr.evaluation.hypotheses import Hypothesis
+from asr.runs.record import Outcome
+from asr.scoring import count_character_errors, count_errors
+
+
+def outcomes_of(hypotheses: Sequence[Hypothesis]) -> dict[str, Outcome]:
+    """By id, in the order of the ids."""
+    return {item.id: _outcome(item) for item in sorted(hypotheses, key=lambda item: item.id)}
+
+
+def _outcome(item: Hypothesis) -> Outcome:
+    words = count_errors(item.reference, item.hypothesis)
+    return Outcome(
+        speaker=item.speaker,
+        words=words.reference_length,
+        errors=words.errors,
+        characters=count_character_errors(item.reference, item.hypothesis).errors,
+        hypothesis=text_digest(item.hypothesis),
+    )
+
+
+def text_digest(text: str) -> str:
+    """First 16 hex digits of the SHA-256 of a text: tells whether two are the same, and keeps it unsaid."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

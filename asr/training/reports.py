@@ -1,0 +1,48 @@
+"""What a training tells while it goes on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class Interrupted(Exception):  # noqa: N818  # nothing went wrong
+    """Training was asked to stop, and its checkpoint is written in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: interrupted")
+        self.folder = folder
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """For a progress bar."""
+
+    epoch: int  # from 0
+    step: int  # of this epoch, from 1
+    steps: int  # in this epoch
+    loss: float  # nats a token, mean of this epoch so far
+    audio_seconds: float  # heard in this step
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One line of metrics.jsonl."""
+
+    epoch: int  # from 1, as people count
+    steps: int
+    learning_rate: float
+    train_loss: float  # nats a token
+    clipped: float  # share of the steps whose gradient was clipped
+    gradient_norms: dict[str, float]  # root mean square of each layer
+    dev: dict[str, Any]  # Score.to_json() of the averaged weights
+    best: bool
+    seconds: float
+    warnings: list[str]
+
+
+class Watcher:
+    """Is told what happens; does nothing by itself."""
+
+    def on_step(self, report: StepReport) -> None: ...
+
+    def on_epoch(self, report: EpochReport) -> None: ...
