@@ -2,9 +2,9 @@
 
     {"audio_filepath": "wav/a.wav", "duration": 1.5, "text": "yes", "id": "a", "speaker": "fash"}
 
-`audio_filepath`, `duration` and `text` are needed; `id`, `speaker`, `offset`, `lang` and `digest` may be left
-out or null, and further keys are passed over. A manifest is opened by memory map and byte offsets: a line is
-parsed when it is asked for, and a million of them cost 16 megabytes.
+`audio_filepath`, `duration` and `text` are needed; `id`, `speaker`, `offset`, `lang`, `digest` and `audio_digest`
+may be left out or null, and further keys are passed over. A manifest is opened by memory map and byte offsets: a
+line is parsed when it is asked for, and a million of them cost 16 megabytes.
 """
 
 import hashlib
@@ -41,6 +41,9 @@ class Utterance:
     offset: float = 0.0  # seconds into the file
     lang: str = ""
     digest: str = ""  # identity: SHA-256 over decoded 16-bit PCM, sample rate, text, speaker; "" when unknown
+    audio_digest: str = (
+        ""  # of the decoded audio alone, as the function of this name gives it; "" when unknown
+    )
 
 
 class Manifest(Sequence[Utterance]):
@@ -120,6 +123,28 @@ def identity(digests: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{digest}\n" for digest in sorted(digests)).encode()).hexdigest()
 
 
+def manifest_digest(utterances: Iterable[Utterance]) -> str:
+    """SHA-256 over the lines of a manifest without `audio_filepath`, which differs from machine to machine.
+
+    A line is JSON with sorted keys, no spaces and ASCII only, followed by a line feed; lines are in order of id. So the
+    utterances in memory, the file that they were written to, and the same lines in another order give one digest, and a
+    changed value of any key but `audio_filepath` gives another.
+    """
+    lines = sorted((utterance.id, _line(utterance)) for utterance in utterances)
+    digest = hashlib.sha256()
+    for _, line in lines:
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _line(utterance: Utterance) -> str:
+    tree = asdict(utterance)
+    del tree["audio_filepath"]
+    # 1 and 1.0 are one number, and one is read back as the other.
+    tree |= {"duration": float(utterance.duration), "offset": float(utterance.offset)}
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+
+
 def _index(path: Path) -> "tuple[mmap.mmap | bytes, np.ndarray, np.ndarray]":
     """The bytes; where each line starts, and the end; the numbers, from 0, of lines that are not blank."""
     import numpy as np
@@ -160,9 +185,6 @@ def _parse(line: bytes, path: Path, number: int) -> Utterance:
     if not given or "\0" in given:
         raise ManifestError(f"{where}: audio_filepath must be the path of a file, found {given!r}")
     offset = _seconds(tree, "offset", where, 0.0)
-    digest = _text(tree, "digest", where, "")
-    if not DIGEST.fullmatch(digest):
-        raise ManifestError(f"{where}: digest must be 64 hexadecimal digits, found {digest!r:.60}")
     return Utterance(
         id=_text(tree, "id", where, "") or Path(given).stem + (f"@{offset:g}" if offset else ""),
         audio_filepath=str(path.parent / given),
@@ -171,8 +193,16 @@ def _parse(line: bytes, path: Path, number: int) -> Utterance:
         speaker=_text(tree, "speaker", where, ""),
         offset=offset,
         lang=_text(tree, "lang", where, ""),
-        digest=digest,
+        digest=_digest(tree, "digest", where),
+        audio_digest=_digest(tree, "audio_digest", where),
     )
+
+
+def _digest(tree: dict[str, Any], key: str, where: str) -> str:
+    value = _text(tree, key, where, "")
+    if not DIGEST.fullmatch(value):
+        raise ManifestError(f"{where}: {key} must be 64 hexadecimal digits, found {value!r:.60}")
+    return value
 
 
 def _text(tree: dict[str, Any], key: str, where: str, default: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from asr.corpora.decode import BrokenFile
 from asr.corpora.lock import SplitLock
-from asr.corpora.prepare import PreparedCorpus, lock_of, prepare, write_lock
+from asr.corpora.prepare import PreparedCorpus, keep_lock, lock_of, prepare, write_lock
 from asr.corpora.reading import CorpusSource, Progress, Reader, Splits
 from asr.corpora.registry import get_reader
 
@@ -15,6 +15,7 @@ __all__ = [
     "SplitLock",
     "Splits",
     "get_reader",
+    "keep_lock",
     "lock_of",
     "prepare",
     "write_lock",

@@ -62,7 +62,7 @@ def decode_all(
     *,
     leave_out: bool = False,
 ) -> tuple[Splits, tuple[BrokenFile, ...]]:
-    """Fills in `duration` and `digest`. Files that did not change since the last time are not decoded again.
+    """Fills in `duration` and the digests. Files that did not change since the last time are not decoded again.
 
     An utterance of duration 0 reaches to the end of its file; any other is the part that it says.
 
@@ -111,7 +111,7 @@ def _sort_out(folder: Path, splits: Splits, results: _Results) -> tuple[Splits, 
 
 def _complete(utterance: Utterance, audio: _Decoded) -> Utterance:
     digest = digest_of(audio.digest, utterance.text, utterance.speaker)
-    return replace(utterance, duration=audio.seconds, digest=digest)
+    return replace(utterance, duration=audio.seconds, digest=digest, audio_digest=audio.digest)
 
 
 def _in_corpus(complaint: str, path: str, folder: Path) -> str:

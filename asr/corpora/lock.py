@@ -1,24 +1,37 @@
 """Lock files: what a corpus is, whatever its files are called and in whichever format they lie.
 
-`data/NAME.lock.json` gives, for each split, the number of utterances, their seconds, and the identity over
-the decoded samples, sample rate, words and speaker of every utterance (`asr.manifest.identity`). To write one
-for a new reader:
+For each split a lock gives the number of utterances, their seconds, the identity over the decoded samples, sample
+rate, words and speaker of every utterance (`asr.manifest.identity`), and the beginning of each utterance's own digest
+by its id, so that what differs has a name (asr.corpora.lock_difference). It holds no text and no audio.
+
+`data/NAME.lock.json` comes with the project. To write one for a new reader:
 
     from asr.corpora import prepare, write_lock
     write_lock(prepare("an4", archive, cache, check=False), Path("data/an4.lock.json"))
+
+Any other corpus gets a lock when it is first used (`asr.corpora.prepare.keep_lock`).
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
+from typing import Any
 
-from asr.corpora.reading import OtherCorpusError
 from asr.errors import CorpusError
+from asr.files import write_text
 from asr.manifest import Utterance, identity
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)  # that are read; 1 has no identities
+MOST_NAMED = (
+    20_000  # utterances of a corpus, all splits together, up to which a lock has the identity of each
+)
+PREFIX = 16  # hexadecimal digits of an utterance's digest
+_PREFIX = re.compile(r"[0-9a-f]{16}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,11 @@ class SplitLock:
 
     utterances: int
     seconds: float  # rounded to a millisecond
-    digest: str  # identity of the utterances
+    digest: str  # identity of the utterances, whatever their names
+    identities: Mapping[str, str] | None = None  # first 16 hex digits of each digest by id; None: not kept
+
+
+Locks = Mapping[str, SplitLock]  # by split
 
 
 def split_lock(utterances: Sequence[Utterance]) -> SplitLock:
@@ -36,48 +53,59 @@ def split_lock(utterances: Sequence[Utterance]) -> SplitLock:
         utterances=len(utterances),
         seconds=round(fsum(utterance.duration for utterance in utterances), 3),
         digest=identity(utterance.digest for utterance in utterances),
+        identities={utterance.id: utterance.digest[:PREFIX] for utterance in utterances},
     )
+
+
+def lock_tree(name: str, locks: Locks) -> dict[str, Any]:
+    """The contents of a lock file. Splits and utterances are in order of their names."""
+    named = sum(lock.utterances for lock in locks.values()) <= MOST_NAMED
+    splits: dict[str, Any] = {}
+    for split, lock in sorted(locks.items()):
+        splits[split] = {"utterances": lock.utterances, "seconds": lock.seconds, "digest": lock.digest}
+        if named and lock.identities is not None:
+            splits[split]["identities"] = dict(sorted(lock.identities.items()))
+    return {"format": FORMAT, "corpus": name, "splits": splits}
+
+
+def write_locks(path: Path, name: str, locks: Locks) -> None:
+    """Writes a lock file, whole or not at all. A line for each utterance and no indentation: small, and a version
+    control system shows which utterances have changed.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_text(path, json.dumps(lock_tree(name, locks), indent=0, ensure_ascii=False) + "\n")
 
 
 def read_lock(path: Path) -> dict[str, SplitLock] | None:
     """Split locks by name, or None where there is no such file.
 
     Raises:
-        CorpusError: the file is not a lock file of this format.
+        CorpusError: the file is not a lock file of a format that is known, or contradicts itself.
     """
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
-        if tree["format"] != FORMAT:
-            raise CorpusError(f"{path}: lock format {tree['format']!r}; this version reads {FORMAT}")
-        return {split: SplitLock(**lock) for split, lock in tree["splits"].items()}
+        if tree["format"] not in FORMATS:
+            known = " and ".join(map(str, FORMATS))
+            raise CorpusError(f"{path}: lock format {tree['format']!r}; this version reads {known}")
+        locks = {split: SplitLock(**lock) for split, lock in tree["splits"].items()}
+        for split, lock in locks.items():
+            _check(split, lock)
+        return locks
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: not a lock file ({type(error).__name__}: {error})") from None
 
 
-def check_lock(name: str, found: dict[str, SplitLock], expected: dict[str, SplitLock], path: Path) -> None:
-    """Raises OtherCorpusError naming every split that differs and in what."""
-    complaints = []
-    for split in sorted(found.keys() | expected.keys()):
-        ours, theirs = found.get(split), expected.get(split)
-        if ours is None or theirs is None:
-            complaints.append(f"{split}: {'missing' if ours is None else 'not in the lock'}")
-        elif ours.digest != theirs.digest:
-            complaints.append(f"{split}: {_difference(ours, theirs)}")
-    if complaints:
-        raise OtherCorpusError(
-            f"{name}: not the corpus of {path.name}: {'; '.join(complaints)}. Fetch the original again; or use "
-            f"this one with --any-corpus, but results on another corpus are not comparable"
-        )
-
-
-def _difference(ours: SplitLock, theirs: SplitLock) -> str:
-    parts = []
-    if ours.utterances != theirs.utterances:
-        parts.append(f"{ours.utterances} utterances instead of {theirs.utterances}")
-    if abs(ours.seconds - theirs.seconds) > 0.0015:  # both are rounded to a millisecond
-        parts.append(f"{ours.seconds:.3f} seconds instead of {theirs.seconds:.3f}")
-    if not parts:
-        parts.append("as many utterances and seconds, but other samples, words or speakers")
-    return f"{', '.join(parts)} (digest {ours.digest[:12]} instead of {theirs.digest[:12]})"
+def _check(split: str, lock: SplitLock) -> None:
+    """Raises ValueError or TypeError."""
+    if not _DIGEST.fullmatch(lock.digest):
+        raise ValueError(f"{split}: digest must be 64 hexadecimal digits, found {lock.digest!r:.60}")
+    if lock.identities is None:
+        return
+    if bad := [name for name, value in lock.identities.items() if not _PREFIX.fullmatch(value)]:
+        raise ValueError(f"{split}: identity of {bad[0]!r} must be {PREFIX} hexadecimal digits")
+    if len(lock.identities) != lock.utterances:
+        raise ValueError(f"{split}: {lock.utterances} utterances, but identities of {len(lock.identities)}")

@@ -12,8 +12,9 @@
   heard in training is not known
 - `lang` and further keys are not used; a `digest` is computed anew
 
-Nothing is downloaded and there is no lock file: the folder is named with `--corpus`, and the record says what the
-recordings decode to. What is tested on is for you to choose; other speakers than those of train show most.
+Nothing is downloaded: the folder is named with `--corpus`. The first run that uses the recordings writes the lock file
+`corpus.lock.json` beside the manifests, and every later one says which recordings are others since. What is tested on
+is for you to choose; other speakers than those of train show most.
 docs/adding-a-corpus.md has an example from recordings to result.
 """
 
@@ -58,4 +59,5 @@ READER = Reader(
     ),
     marker="train.jsonl",
     read=read,
+    lock_beside="corpus.lock.json",
 )

@@ -1,21 +1,39 @@
 """From a corpus's name to utterances that are known to be the right ones."""
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from asr.corpora.archive import unpack
 from asr.corpora.decode import BrokenFile, decode_all
 from asr.corpora.download import fetch
-from asr.corpora.lock import FORMAT as LOCK_FORMAT
-from asr.corpora.lock import SplitLock, check_lock, read_lock, split_lock
-from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, corpus_folder, data_file
+from asr.corpora.lock import SplitLock, lock_tree, read_lock, split_lock, write_locks
+from asr.corpora.lock_difference import check_lock, describe
+from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, corpus_folder, data_file, some
 from asr.corpora.registry import get_reader
-from asr.errors import CorpusError
-from asr.files import sha256_file, write_json
+from asr.errors import CorpusError, StorageError
+from asr.files import sha256_file
 
-LockState = Literal["matches", "differs", "no lock", "not checked"]
+# What to do about a corpus that is not that of its lock: of the project's lock, of one that was written here.
+OTHER_CORPUS = (
+    "Fetch the original again; or use this one with --any-corpus, but results on another corpus are not "
+    "comparable"
+)
+CHANGED_CORPUS = (
+    "If this change is meant, delete {}, and the next run writes a new one; results from before and after it are not "
+    "comparable"
+)
+LockState = Literal["matches", "differs", "written", "no lock", "not checked"]
+
+
+@dataclass(frozen=True)
+class LockPlace:
+    """Where the lock file of a corpus is, or is to be."""
+
+    path: Path
+    shown: str  # as the user knows it: in the folder that was given, not where a link leads
+    ours: bool  # comes with the project; any other is written when the corpus is first used
 
 
 @dataclass(frozen=True)
@@ -28,22 +46,40 @@ class PreparedCorpus:
     splits: Splits  # with durations and digests
     locks: dict[str, SplitLock]  # by split
     lock_state: LockState  # "differs" only for a corpus made here; a downloaded one is then refused
-    broken: tuple[BrokenFile, ...] = ()  # of training, and so not in `splits`; none where a lock is matched
+    broken: tuple[BrokenFile, ...] = ()  # of training, so not in `splits`; none where our lock is matched
     maker: str = ""  # program and version, of a corpus made by one
+    lock_place: LockPlace | None = None  # where `keep_lock` is to write; None: nowhere
+    difference: str = ""  # from the lock, in words, where the state is "differs"
 
 
 def lock_of(prepared: PreparedCorpus) -> dict[str, Any]:
     """The contents of the corpus's lock file."""
-    return {
-        "format": LOCK_FORMAT,
-        "corpus": prepared.name,
-        "splits": {split: asdict(lock) for split, lock in sorted(prepared.locks.items())},
-    }
+    return lock_tree(prepared.name, prepared.locks)
 
 
 def write_lock(prepared: PreparedCorpus, path: Path) -> None:
     """Writes the lock file, whole or not at all."""
-    write_json(path, lock_of(prepared))
+    write_locks(path, prepared.name, prepared.locks)
+
+
+def keep_lock(prepared: PreparedCorpus) -> tuple[PreparedCorpus, str]:
+    """Gives a corpus that has no lock file one, which every later use is compared with.
+
+    To be called once the corpus is to be used as it is: whoever is still mending it should not have to delete a lock.
+
+    Returns:
+        The corpus, whose lock state is now "written", and what the user should be told; where the lock cannot be
+        written, the corpus as it was, and why. A corpus of any other state comes back as it is, with "".
+    """
+    place = prepared.lock_place
+    if place is None or prepared.lock_state != "no lock":
+        return prepared, ""
+    try:
+        write_lock(prepared, place.path)
+    except StorageError as error:
+        return prepared, f"corpus {prepared.name}: no lock file, so nothing notices when it changes: {error}"
+    written = replace(prepared, lock_state="written", lock_place=None)
+    return written, f"corpus {prepared.name}: locked as it is now in {place.shown}; a later change is noticed"
 
 
 def prepare(
@@ -64,13 +100,15 @@ def prepare(
         cache: folder for archives, unpacked corpora and what is known about their files; made if need be.
         progress: called with (what, done, total) now and then; total 0 is unknown.
         workers: threads that decode.
-        check: compare with `data/NAME.lock.json`; a corpus without a lock file is taken as it is. Where nothing
-            is compared, training files that do not decode are left out and listed in `broken`.
+        check: compare with `data/NAME.lock.json`, or with the lock that the first use left (`keep_lock`): beside the
+            manifests of own recordings, for other corpora in `cache`/locks. A corpus without a lock file is taken as
+            it is. Training files that do not decode are left out and listed in `broken`, unless a lock of the
+            project's is to be matched.
 
     Raises:
         CorpusError: unknown name, no such source, none given for a corpus that cannot be had otherwise, wrong
             layout, missing or broken files, or another corpus than that of the lock file; the message names
-            what is wrong.
+            what is wrong, and the utterances that differ.
     """
     preparation = _Preparation(get_reader(name), cache, progress or _silent, workers, check)
     try:
@@ -148,8 +186,8 @@ class _Preparation:
         name = self.reader.name
         folder = corpus_folder(self.reader, given)
         found = self.reader.read(folder)
-        path = data_file(f"{name}.lock.json")
-        expected = read_lock(path) if self.check else None
+        place = self._lock_place(given, folder)
+        expected = read_lock(place.path) if self.check else None
         splits, broken = decode_all(
             name,
             folder,
@@ -157,31 +195,49 @@ class _Preparation:
             self.cache / "decoded",
             self.progress,
             self.workers,
-            leave_out=expected is None,
+            leave_out=expected is None or not place.ours,
         )
         locks = {split: split_lock(utterances) for split, utterances in splits.items()}
-        return PreparedCorpus(
+        corpus = PreparedCorpus(
             name=name,
             source_name=source_name,
             source_sha256=source_sha256,
             splits=splits,
             locks=locks,
-            lock_state=self._compare(locks, expected, path),
+            lock_state="no lock" if self.check else "not checked",
             broken=broken,
             maker=self._maker(folder),
+            lock_place=place if self.check else None,
         )
+        return corpus if expected is None else self._compared(corpus, expected, place)
 
-    def _compare(
-        self, locks: dict[str, SplitLock], expected: dict[str, SplitLock] | None, path: Path
-    ) -> LockState:
-        if expected is None:
-            return "no lock" if self.check else "not checked"
-        if self.reader.make is not None and locks != expected:
+    def _lock_place(self, given: Path, folder: Path) -> LockPlace:
+        """Own recordings have their lock beside them; of all others there is one corpus of that name."""
+        if name := self.reader.lock_beside:
+            top = given.resolve()
+            inside = given / folder.relative_to(top) if folder.is_relative_to(top) else folder
+            return LockPlace(folder / name, str(inside / name), ours=False)
+        name = f"{self.reader.name}.lock.json"
+        if (path := data_file(name)).is_file():
+            return LockPlace(path, name, ours=True)
+        path = self.cache / "locks" / name
+        return LockPlace(path, str(path), ours=False)
+
+    def _compared(
+        self, corpus: PreparedCorpus, expected: dict[str, SplitLock], place: LockPlace
+    ) -> PreparedCorpus:
+        corpus = replace(corpus, lock_place=None)
+        if self.reader.make is not None:
             # Made here by other libraries than those of the lock: no copy to fetch again, and nothing of the user's
             # to mend. The run goes on, and its record says that this is another corpus.
-            return "differs"
-        check_lock(self.reader.name, locks, expected, path)
-        return "matches"
+            difference = describe(corpus.locks, expected)
+            return replace(corpus, lock_state="differs" if difference else "matches", difference=difference)
+        advice = OTHER_CORPUS if place.ours else CHANGED_CORPUS.format(place.shown)
+        if corpus.broken:
+            reasons = [f"{item.id}: {item.reason}" for item in corpus.broken]
+            advice = f"Left out, as their audio is broken: {some(reasons)}. {advice}"
+        check_lock(self.reader.name, corpus.locks, expected, place.shown, advice)
+        return replace(corpus, lock_state="matches")
 
     def _maker(self, folder: Path) -> str:
         """ "" also for a corpus that was made before its maker was written down."""

@@ -48,6 +48,7 @@ class Reader:
     read: Callable[[Path], Splits]
     source: CorpusSource | None = None
     make: Callable[[Path, Progress, int], Path] | None = None
+    lock_beside: str = ""  # name of the lock file in the corpus's folder, where every user has another corpus
 
     def __post_init__(self) -> None:
         if self.source is not None and self.make is not None:
