@@ -36,6 +36,18 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     return recipe_from_tree(tree, str(path))
 
 
+def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """A recipe with `key.path=value` changes.
+
+    Raises:
+        RecipeError: a key or value is wrong; the message names it.
+    """
+    tree = recipe.model_dump(mode="json")
+    for change in changes:
+        _apply_change(tree, change)
+    return recipe_from_tree(tree, recipe.name)
+
+
 def recipe_from_tree(tree: dict[str, Any], source: str) -> Recipe:
     """Checks plain data (from TOML or a record). `source` names it in errors."""
     try:

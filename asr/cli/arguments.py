@@ -1,6 +1,8 @@
 """Arguments that several commands share."""
 
 import argparse
+import os
+from pathlib import Path
 
 from asr.numerics import available_cores
 
@@ -16,6 +18,15 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="threads on the CPU (all cores); their number does not change the result",
+    )
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(os.environ.get("ASR_CACHE") or "~/.cache/attest-asr"),
+        help="where corpora are downloaded and unpacked (ASR_CACHE, or ~/.cache/attest-asr)",
     )
 
 

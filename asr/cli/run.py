@@ -4,15 +4,13 @@ Interrupted by Ctrl-C or killed, the same command goes on where it stopped.
 """
 
 import argparse
-import os
 import shlex
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 from asr import numerics
-from asr.cli.arguments import add_device, add_processes, add_workers, workers_of
+from asr.cli.arguments import add_cache, add_device, add_processes, add_workers, workers_of
+from asr.cli.stopping import StopOnSignal
 
 NAME = "run"
 
@@ -45,12 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="accept a corpus whose identity is not that of the lock file; the record says so",
     )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path(os.environ.get("ASR_CACHE") or "~/.cache/attest-asr"),
-        help="where corpora are downloaded and unpacked (ASR_CACHE, or ~/.cache/attest-asr)",
-    )
+    add_cache(parser)
 
 
 def call(options: argparse.Namespace) -> int:
@@ -77,7 +70,7 @@ def call(options: argparse.Namespace) -> int:
         tensorboard=options.tensorboard,
         command=_command(options),
     )
-    stop = _StopOnSignal()
+    stop = StopOnSignal()
     try:
         with RunProgress(recipe) as progress, stop:
             folder, record = run(recipe, settings, progress, stop.is_asked)
@@ -86,37 +79,6 @@ def call(options: argparse.Namespace) -> int:
         return stop.status
     print_summary(folder, record)
     return 0
-
-
-class _StopOnSignal:
-    """The first Ctrl-C or SIGTERM asks for a stop after the step under way; the second one stops at once."""
-
-    def __init__(self) -> None:
-        self._signal = 0  # once there was one
-
-    @property
-    def status(self) -> int:
-        """Exit status of a process that a signal ended, as shells have it."""
-        return 128 + (self._signal or signal.SIGINT)
-
-    def is_asked(self) -> bool:
-        return self._signal != 0
-
-    def __enter__(self) -> None:
-        self._before = {
-            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        if self._signal:
-            raise KeyboardInterrupt
-        self._signal = number
-        # Not print: the signal may come while this very thread is writing.
-        os.write(2, b"\nasr: stopping after this step; press Ctrl-C again to stop at once\n")
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -14,6 +14,7 @@ class RunOptions:
     device: str = "auto"
     workers: int = 1  # threads on the CPU in each process
     processes: int = 1  # on this machine, that share the micro-batches of a step
+    start: Path | None = None  # a checkpoint to begin at, for an audit: such a run ends with its training
     last_step: int = 0  # of the training, after which to stop; 0 goes to the end
     fresh: bool = False  # throw away what the folder holds and start over
     check_lock: bool = True  # refuse a corpus that is not the one of data/NAME.lock.json

@@ -47,7 +47,7 @@ from asr.runs.record import (
 from asr.runs.watcher import RunWatcher
 from asr.scoring import Score
 from asr.tokenizer import Tokenizer
-from asr.training.checkpoint import read_tensors
+from asr.training.checkpoint import copy_checkpoint, read_tensors
 from asr.training.cursor import Cursor
 from asr.training.reports import Interrupted
 from asr.training.selection import LeftOut
@@ -80,6 +80,8 @@ class Runner:
                 self.watcher.on_message(warning)
             beginning = self._build(corpus, parts)
             cursor = self._learn(beginning, parts["dev"])
+            if self.options.start is not None:  # the best weights may be from before it
+                raise Interrupted(self.folder.path)
             self._keep_best(beginning.model, beginning.tokenizer, cursor)
             self._score(beginning.model, beginning.tokenizer, parts)
         except (Interrupted, KeyboardInterrupt, AsrError):
@@ -203,6 +205,8 @@ class Runner:
                 watcher=self.watcher,
                 should_stop=self.should_stop,
             )
+            if self.options.start is not None and not trainer.checkpoint.exists():
+                copy_checkpoint(self.options.start, trainer.checkpoint)
             try:
                 return trainer.train()
             finally:

@@ -92,6 +92,20 @@ def kept_checkpoint(folder: Path, step: int) -> Path:
     return folder / "checkpoints" / f"step-{step:07d}.safetensors"
 
 
+def kept_steps(folder: Path) -> dict[int, Path]:
+    """The checkpoints that a run folder has kept, by step."""
+    found = (folder / "checkpoints").glob("step-*.safetensors")
+    return {
+        int(digits): path for path in sorted(found) if (digits := path.stem.removeprefix("step-")).isdecimal()
+    }
+
+
+def copy_checkpoint(source: Path, target: Path) -> None:
+    """A copy of its own, so that what comes after leaves the source alone."""
+    with whole_file(target) as part:
+        shutil.copyfile(source, part)
+
+
 def _expected(learner: Learner) -> dict[str, torch.Size]:
     expected = {}
     for name, parameter in learner.model.named_parameters():

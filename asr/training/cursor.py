@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+# Hex digits of a step's fingerprint. Steps after a first difference differ as well: a chance match costs one step.
+DIGITS = 4
+
 
 @dataclass
 class Cursor:

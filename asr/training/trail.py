@@ -19,11 +19,7 @@ from typing_extensions import Buffer
 from asr.batching import Batch
 from asr.model.bundle import weights_digest
 from asr.training.checkpoint import Learner
-from asr.training.cursor import Cursor
-
-DIGITS = (
-    4  # of a fingerprint; steps after a first difference differ as well, so a chance match costs one step
-)
+from asr.training.cursor import DIGITS, Cursor
 
 
 def fingerprint(parts: Iterable[Buffer]) -> int:

@@ -116,7 +116,8 @@ class Trainer:
             raise Interrupted(self.folder)
         while cursor.step < len(steps):
             stop = self._run_step(pool, steps, norms)
-            if cursor.total_steps % self.recipe.train.digest_every == 0 or cursor.step == len(steps):
+            due = cursor.total_steps % self.recipe.train.digest_every == 0
+            if due or cursor.step == len(steps) or self._is_over():
                 add_entry(self.learner, cursor, pool)
             now = time.monotonic()
             cursor.seconds = before + now - started

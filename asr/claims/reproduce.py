@@ -1,0 +1,167 @@
+"""Runs a record again, all of it or some steps, and says whether its result holds."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asr.claims.causes import causes
+from asr.claims.compare import other_transcripts
+from asr.claims.given import Given
+from asr.claims.reproduction import Reproduction
+from asr.claims.training_data import name_differing
+from asr.claims.verdict import Scope, judge
+from asr.errors import RunError
+from asr.files import write_json
+from asr.model.bundle import weights_digest
+from asr.recipe import Recipe
+from asr.recipe_file import changed
+from asr.runs.folder import RunFolder
+from asr.runs.options import RunOptions
+from asr.runs.record import Record, read_record
+from asr.runs.run import run
+from asr.runs.watcher import RunWatcher
+from asr.training.checkpoint import kept_steps, read_tensors
+from asr.training.reports import Interrupted
+
+VERDICT = "verdict.json"
+
+
+def reproduce(
+    given: Given,
+    options: RunOptions,
+    *,
+    changes: Sequence[str] = (),
+    scope: Scope = Scope(),  # noqa: B008  # frozen
+    checkpoint: Path | None = None,
+    watcher: RunWatcher | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Reproduction:
+    """Runs a record again in a folder of its own and judges the result. Called again, it goes on where it stopped.
+
+    Args:
+        options: corpus, cache, workers, device as for a run; `out` is named after record, changes and steps if None.
+        changes: `KEY=VALUE` of the recipe, to see what one of them does.
+        scope: steps to run; they begin at the last checkpoint at or before `scope.first` that is at hand.
+        checkpoint: of the record, at or before `scope.first`; None looks in the record's run folder.
+
+    Raises:
+        Interrupted: `should_stop` said so; the same call goes on from there.
+        AsrError: the record, corpus or checkpoint cannot be used.
+    """
+    record = given.record
+    recipe = reproducible(record, changes)
+    scope, start = _start(given, recipe, scope, checkpoint)
+    folder = options.out or _folder(record, recipe, scope)
+    settings = replace(
+        options,
+        out=folder,
+        last_step=scope.last,
+        start=start,
+        check_leaks=options.check_leaks and record.format > 1,  # before, nobody could waive anything
+    )
+    stopped = [False]
+
+    def ask() -> bool:
+        stopped[0] = stopped[0] or should_stop()
+        return stopped[0]
+
+    try:
+        _, found = run(recipe, settings, watcher, ask)
+    except Interrupted:
+        found = read_record(folder)
+        if stopped[0] or not scope.last:
+            raise
+    verdict = judge(record, found, scope)
+    place = verdict.parting.place if verdict.parting else None
+    named = name_differing(record, given.folder, found, RunFolder(folder))
+    result = Reproduction(
+        given,
+        folder,
+        found,
+        verdict,
+        causes(record, found, place, named),
+        other_transcripts(record, found),
+        tuple(changes),
+    )
+    write_json(folder / VERDICT, result.to_json())
+    return result
+
+
+def reproducible(record: Record, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of a record, perhaps with changes.
+
+    Raises:
+        RunError: nothing was trained, so there is nothing to reproduce.
+    """
+    if record.corpus is None or (not record.trail and not record.epochs):
+        raise RunError("this record tells of no training; there is nothing to reproduce")
+    return changed(record.recipe, changes) if changes else record.recipe
+
+
+def _folder(record: Record, recipe: Recipe, scope: Scope) -> Path:
+    """The same for the same record, changes and steps, so that the same command goes on."""
+    parts = [
+        record.recipe_digest,
+        recipe.digest(),
+        record.model.weights_digest if record.model else "",
+        str(scope),
+    ]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    steps = "" if scope.whole else f"-steps{scope.first}-{scope.last}"
+    return Path("runs") / f"reproduce-{recipe.name}-s{recipe.seed}{steps}-{digest}"
+
+
+def _start(given: Given, recipe: Recipe, scope: Scope, checkpoint: Path | None) -> tuple[Scope, Path | None]:
+    """Where to begin: steps from `scope.first` on need a checkpoint of the record at or before it, else all are run."""
+    record = given.record
+    total = record.model.steps if record.model else (record.trail[-1].step if record.trail else 0)
+    if scope.last > total or scope.first >= scope.last > 0:
+        raise RunError(
+            f"--steps {scope.first}:{scope.last}: expected FIRST:LAST with 0 <= FIRST < LAST <= {total}, the steps "
+            "of this record"
+        )
+    if scope.first == 0:
+        return (Scope() if scope.last == total else scope), None
+    if recipe != record.recipe:
+        raise RunError("--steps from a checkpoint cannot change the recipe; begin at step 0")
+    found = checkpoint or _nearest(given, scope.first)
+    if found is None:
+        raise RunError(
+            f"{given.path}: no checkpoint at or before step {scope.first} is at hand; give the run folder with its "
+            f"checkpoints/, name one with --checkpoint, or begin at 0: --steps 0:{scope.last}"
+        )
+    step = _check_state(found, record)
+    if step > scope.first:
+        raise RunError(
+            f"{found}: is of step {step}, after step {scope.first}; begin there, or name an earlier one"
+        )
+    return Scope(step, scope.last), found
+
+
+def _nearest(given: Given, step: int) -> Path | None:
+    kept = kept_steps(given.path) if given.path.is_dir() else {}
+    before = [at for at in kept if at <= step]
+    return kept[max(before)] if before else None
+
+
+def _check_state(checkpoint: Path, record: Record) -> int:
+    """The step of a checkpoint whose state is the one of the record's trail.
+
+    Raises:
+        RunError: it is another one, so an audit that begins there would prove nothing.
+    """
+    tensors, _ = read_tensors(checkpoint)
+    digests = {}
+    for kind in ("weights", "average", "optimiser"):
+        named = {name: value for name, value in tensors.items() if name.startswith(f"{kind}.")}
+        digests[kind] = weights_digest(
+            {name.removeprefix(f"{kind}."): value for name, value in named.items()}
+        )
+    at = [entry for entry in record.trail if entry.weights == digests["weights"]]
+    if not at or any(getattr(at[-1], kind) != digest for kind, digest in digests.items()):
+        raise RunError(
+            f"{checkpoint}: its weights and optimiser are not those that the record has at any step of its trail; "
+            "it is of another run, or altered"
+        )
+    return at[-1].step

@@ -1,0 +1,34 @@
+"""What comes of running a record again."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.claims.causes import Cause
+from asr.claims.given import Given
+from asr.claims.verdict import Verdict
+from asr.runs.record import Record
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A record, and what came out when it was run again."""
+
+    given: Given
+    folder: Path  # of the new run
+    record: Record  # of the new run
+    verdict: Verdict
+    causes: list[Cause]
+    other_transcripts: list[str]  # test utterances with another text
+    changes: tuple[str, ...]  # of the recipe, made on purpose
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "record": self.given.path.name,
+            "recipe": self.given.record.recipe.name,
+            "seed": self.given.record.recipe.seed,
+            "changes": list(self.changes),
+            "verdict": self.verdict.to_json(),
+            "causes": [asdict(cause) for cause in self.causes],
+            "other_transcripts": self.other_transcripts,
+        }

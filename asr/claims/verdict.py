@@ -1,0 +1,200 @@
+"""Level L7 of the ladder: does the result of one record hold in another run? Exactly one verdict, with its reason."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from asr.claims.trails import FirstDifference, Way, first_difference, steps_in_common
+from asr.evaluation.equivalence import Equivalence, equivalence, equivalence_from_intervals
+from asr.evaluation.significance import Paired, PairedTest, matched_pairs
+from asr.runs.record import Record
+
+ALPHA = 0.05  # rate of a false "equivalent", and of a false "different", at most
+
+Name = Literal[
+    "bit-identical",  # the same digests all the way, the same weights, the same transcripts
+    "same transcripts",  # of every test utterance, from other bits
+    "equivalent",  # error rates that differ by less than the margin, shown by a test made for it
+    "different",  # error rates that differ, shown by a paired test
+    "inconclusive",  # neither could be shown
+    "not comparable",  # the two are not about the same thing
+]
+# For scripts: 0 when the result holds. 1 and 2 are for errors and wrong command lines.
+EXIT: dict[Name, int] = {
+    "bit-identical": 0,
+    "same transcripts": 0,
+    "equivalent": 0,
+    "different": 3,
+    "inconclusive": 4,
+    "not comparable": 5,
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which steps of the training were run again; `last` 0 is to the end, with decoding and score."""
+
+    first: int = 0  # the step whose state was the start; 0: from nothing
+    last: int = 0
+
+    @property
+    def whole(self) -> bool:
+        return (self.first, self.last) == (0, 0)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one comparison."""
+
+    name: Name
+    reason: str  # in words
+    margin: float  # of word error rate, fixed by the first record's recipe
+    steps: int  # of the training that were compared
+    parting: FirstDifference | None  # where the trainings part; None: nowhere, as far as was compared
+    equivalence: Equivalence | None = None  # where it was needed
+    difference: PairedTest | None = None  # likewise, where outcomes of utterances are known
+
+    @property
+    def exit_status(self) -> int:
+        return EXIT[self.name]
+
+    def __str__(self) -> str:
+        shown = f"equivalent within ±{self.margin:.2%} of WER" if self.name == "equivalent" else self.name
+        return f"{shown}: {self.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"exit_status": self.exit_status, **asdict(self)}
+
+
+def judge(first: Record, second: Record, scope: Scope = Scope()) -> Verdict:  # frozen
+    """Whether `second` has the result of `first`.
+
+    Bits are asked first, then transcripts, then error rates. Equivalence is two one-sided tests within the margin that
+    the first record's recipe fixed; difference is a paired test; both at the level `ALPHA`. A difference that is
+    certain but smaller than the margin is equivalent. What is neither shown equal nor shown different is inconclusive.
+    """
+    ways = Way.of(first), Way.of(second)
+    parting = first_difference(*ways, start=scope.first)
+    steps = steps_in_common(*ways, start=scope.first)
+
+    def verdict(name: Name, reason: str, *tests: Any) -> Verdict:
+        return Verdict(name, reason, first.recipe.score.margin, steps, parting, *tests)
+
+    if obstacle := _obstacle(first, second, scope, steps):
+        return verdict("not comparable", obstacle)
+    if not scope.whole:
+        return _of_some_steps(first, scope, steps, parting, verdict)
+    if parting is None and _same_model(first, second) and _same_files(first, second):
+        return verdict("bit-identical", f"all {steps} steps, the weights and every transcript are the same")
+    where = (
+        f"the trainings part at {parting}"
+        if parting
+        else "the trainings are the same, as far as they are recorded"
+    )
+    if _same_transcripts(first, second):
+        return verdict("same transcripts", f"every test transcript is the same, though {where}")
+    return verdict(*_by_rates(first, second, where))
+
+
+def _obstacle(first: Record, second: Record, scope: Scope, steps: int) -> str:
+    """Why the two are not about the same thing; "" when they are."""
+    if first.corpus is None or second.corpus is None:
+        return "a record without a corpus claims nothing"
+    if first.corpus.name != second.corpus.name:
+        return f"one is of the corpus {first.corpus.name}, the other of {second.corpus.name}"
+    if not scope.whole:
+        return "" if steps else "no step was run that both records tell of"
+    for what, record in (("first", first), ("second", second)):
+        if record.status != "complete" or "test" not in record.results:
+            return f"the {what} run is {record.status} and has no result"
+    ours, theirs = first.corpus.splits["test"], second.corpus.splits["test"]
+    if ours.digest != theirs.digest:
+        return (
+            f"the test parts are not the same: {ours.utterances} utterances ({ours.digest[:12]}…) and "
+            f"{theirs.utterances} ({theirs.digest[:12]}…)"
+        )
+    if first.recipe.text != second.recipe.text:
+        return f"texts were normalised by {first.recipe.text} in one and by {second.recipe.text} in the other"
+    return ""
+
+
+def _of_some_steps(
+    first: Record, scope: Scope, steps: int, parting: FirstDifference | None, verdict: Any
+) -> Verdict:
+    of = first.model.steps if first.model else 0
+    which = f"steps {scope.first + 1} to {scope.first + steps} of {of}"
+    if parting is None:
+        found: Verdict = verdict(
+            "bit-identical", f"{which} have the same digests; the others were not run again"
+        )
+    else:
+        found = verdict(
+            "inconclusive",
+            f"of {which}, the first difference is at {parting}; other bits can have the same error rate, which "
+            "only the whole run can tell",
+        )
+    return found
+
+
+def _same_model(first: Record, second: Record) -> bool:
+    return (
+        first.model is not None
+        and second.model is not None
+        and first.model.weights_digest == second.model.weights_digest
+    )
+
+
+def _same_files(first: Record, second: Record) -> bool:
+    names = [f"hypotheses/{part}.jsonl" for part in ("dev", "test")]
+    return all(name in first.files and first.files[name] == second.files.get(name) for name in names)
+
+
+def _same_transcripts(first: Record, second: Record) -> bool:
+    if _same_files(first, second):
+        return True
+    texts = [_texts(record) for record in (first, second)]
+    return bool(texts[0]) and texts[0] == texts[1]
+
+
+def _texts(record: Record) -> dict[str, str]:
+    return {name: outcome.hypothesis for name, outcome in record.outcomes.get("test", {}).items()}
+
+
+def _by_rates(first: Record, second: Record, where: str) -> tuple[Any, ...]:
+    margin = first.recipe.score.margin
+    ours, theirs = first.results["test"], second.results["test"]
+    rates = f"WER {ours.wer:.2%} and {theirs.wer:.2%}"
+    try:
+        paired = Paired.of(first.outcomes.get("test", {}), second.outcomes.get("test", {}))
+    except ValueError:
+        paired = None
+    if paired is None:
+        # No outcomes in records of format 1, or the utterances have other names: their intervals are all there is.
+        shown = equivalence_from_intervals(
+            (ours.wer, ours.wer_interval_95),
+            (theirs.wer, theirs.wer_interval_95),
+            sentences=ours.sentences,
+            margin=margin,
+            alpha=ALPHA,
+        )
+        tests: tuple[Any, ...] = (shown,)
+        apart = False
+        how = "from the intervals of both, as a record does not tell of each utterance"
+    else:
+        shown, test = equivalence(paired, margin, ALPHA), matched_pairs(paired)
+        tests = (shown, test)
+        apart = test.p < ALPHA
+        how = f"paired test over {test.unit}: p = {test.p:.2g}"
+    low, high = shown.interval
+    interval = f"{1 - 2 * ALPHA:.0%} interval {low:+.2%} to {high:+.2%}"
+    found = f"{rates}, difference {shown.difference:+.2%} ({interval}; {how})"
+    if shown.equivalent:
+        certain = ", a difference that is real but smaller than the margin" * apart
+        return "equivalent", f"{found}{certain}; {where}", *tests
+    if apart:
+        return "different", f"{found}; {where}", *tests
+    return (
+        "inconclusive",
+        f"{found}: neither shown to be within ±{margin:.2%}, for which these data would need a margin of "
+        f"±{shown.smallest_margin:.2%}, nor shown to differ; {where}",
+        *tests,
+    )

@@ -1,0 +1,173 @@
+"""Comparisons and verdicts for people."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asr.claims.causes import Cause
+from asr.claims.compare import Comparison, Group, Tests
+from asr.claims.given import Given
+from asr.claims.reproduction import Reproduction
+from asr.claims.verdict import Verdict
+from asr.runs.record import Record
+
+MOST = 10  # causes or utterances that are printed
+
+
+def print_rates(runs: Sequence[Given]) -> None:
+    """The test result of each run."""
+    table = _table("", "WER test", "95 % interval", "errors / words", "CER", "wrong sentences", "weights")
+    for run in runs:
+        result, model = run.record.results.get("test"), run.record.model
+        if result is None:
+            table.add_row(Text(str(run.path)), Text(run.record.status))
+            continue
+        errors = result.words.substitutions + result.words.deletions + result.words.insertions
+        table.add_row(
+            Text(str(run.path)),
+            f"{result.wer:.2%}",
+            "{:.2%} to {:.2%}".format(*result.wer_interval_95),
+            f"{errors} / {result.words.reference_length}",
+            f"{result.cer:.2%}",
+            f"{result.wrong_sentences} of {result.sentences}",
+            model.weights_digest[:12] if model else "",
+        )
+    _console().print(table)
+
+
+def print_comparison(found: Comparison) -> None:
+    """Tests, verdict, and what else is different."""
+    console = _console()
+    console.print(f"\n{found.second.path} beside {found.first.path}", soft_wrap=True)
+    if found.tests:
+        console.print(_tests_table(found.tests))
+    elif found.no_tests:
+        console.print(f"no paired tests: {found.no_tests}", soft_wrap=True)
+    _print_verdict(console, found.verdict, found.causes, found.other_transcripts)
+
+
+def print_groups(groups: Sequence[Group]) -> None:
+    """Mean and spread over seeds, where there are several."""
+    console = _console()
+    for group in groups:
+        if len(group.seeds) > 1:
+            console.print(
+                f"{group.name} test: mean WER {group.mean:.2%}, standard deviation {group.deviation:.2%} over "
+                f"{len(group.seeds)} runs (seeds {', '.join(map(str, group.seeds))})",
+                soft_wrap=True,
+            )
+
+
+def print_reproduction(found: Reproduction) -> None:
+    """What was run again, the verdict last."""
+    record, again = found.given.record, found.record
+    console = _console()
+    table = _table("", "record", "run again")
+    for name, ours, theirs in _facts(record, again):
+        table.add_row(name, Text(ours), Text(theirs), style=None if ours == theirs else "yellow")
+    console.print(table)
+    if found.changes:
+        console.print(f"changed on purpose: {', '.join(found.changes)}", soft_wrap=True)
+    console.print(f"the new run: {found.folder}", soft_wrap=True)
+    _print_verdict(console, found.verdict, found.causes, found.other_transcripts)
+
+
+def _facts(record: Record, again: Record) -> list[tuple[str, str, str]]:
+    ours, theirs = _column(record), _column(again)
+    return [(name, ours[name], theirs.get(name, "")) for name in ours]
+
+
+def _column(record: Record) -> dict[str, str]:
+    result, model = record.results.get("test"), record.model
+    parts = record.corpus.splits if record.corpus else {}
+    return {
+        "seed": str(record.recipe.seed),
+        **{f"{name} part": part.digest[:16] for name, part in parts.items()},
+        "steps": str(record.trail[-1].step if record.trail else sum(epoch.steps for epoch in record.epochs)),
+        "weights": model.weights_digest[:16] if model else "",
+        "test WER": f"{result.wer:.2%}" if result else "",
+        "torch": record.environment.packages.get("torch", ""),
+        "code": record.sessions[-1].code.digest[:16],
+    }
+
+
+def _tests_table(tests: Tests) -> Table:
+    table = _table("test (difference: second minus first)", "difference", "95 % interval", "p")
+    pairs = tests.matched_pairs
+    table.add_row(
+        f"matched pairs over {pairs.unit}",
+        f"{pairs.difference:+.2%}",
+        _interval(pairs.interval_95),
+        _p(pairs.p),
+    )
+    if tests.segments:
+        found = tests.segments
+        table.add_row(
+            f"MAPSSWE, {found.segments} segments",
+            f"{found.difference:+.3f} errors a segment",
+            "",
+            _p(found.p),
+        )
+    for bootstrap in (tests.over_utterances, tests.over_speakers):
+        if bootstrap:
+            table.add_row(
+                f"paired bootstrap over {bootstrap.unit}",
+                f"{bootstrap.difference:+.2%}",
+                _interval(bootstrap.interval_95),
+                _p(bootstrap.p),
+            )
+    mcnemar = tests.sentences
+    table.add_row(
+        "McNemar on sentences",
+        f"{mcnemar.first_only} wrong in the first alone, {mcnemar.second_only} in the second",
+        "",
+        _p(mcnemar.p),
+    )
+    return table
+
+
+def _print_verdict(
+    console: Console, verdict: Verdict, causes: Sequence[Cause], other_transcripts: Sequence[str]
+) -> None:
+    if other_transcripts:
+        console.print(
+            f"{len(other_transcripts)} test transcripts differ: {', '.join(other_transcripts[:MOST])}"
+            + f" and {len(other_transcripts) - MOST} more" * (len(other_transcripts) > MOST),
+            soft_wrap=True,
+        )
+    if causes:
+        console.print(
+            "what is different, the most likely cause first:" if verdict.parting else "what is different:"
+        )
+        for cause in causes[:MOST]:
+            console.print(
+                f"  {'' if cause.likely or not verdict.parting else '(hardly) '}{cause}", soft_wrap=True
+            )
+        if len(causes) > MOST:
+            console.print(f"  and {len(causes) - MOST} more (--json has all)")
+    elif verdict.parting:
+        console.print(
+            "nothing that the records hold is different: the cause is something that they do not know"
+        )
+    console.print(f"verdict: {verdict}", soft_wrap=True)
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:+.2%} to {interval[1]:+.2%}"
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def _table(*headings: str) -> Table:
+    table = Table()
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)

@@ -1,0 +1,123 @@
+"""`asr reproduce`: runs a record again, all of it or some steps, and says whether its result holds.
+
+Ends in exactly one verdict: bit-identical, same transcripts, equivalent within the recipe's margin (exit status 0),
+different (3), inconclusive (4), or not comparable (5). Interrupted or killed, the same command goes on.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from asr.cli.arguments import (
+    add_cache,
+    add_device,
+    add_processes,
+    add_workers,
+    workers_of,
+)
+from asr.cli.stopping import StopOnSignal
+
+NAME = "reproduce"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", type=Path, help="a record.json by itself, or a run folder")
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        metavar="PATH",
+        help="archive or folder of the corpus; without it, it is downloaded (or made, if it is synthetic)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=_steps,
+        default=(0, 0),
+        metavar="FIRST:LAST",
+        help="run only these steps of the training, from the run's last checkpoint at or before FIRST; 0 needs none",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="begin at this one of the record (its run folder's)"
+    )
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the recipe on purpose, to see what it does; may be given again",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="run folder (runs/reproduce-NAME-sSEED-DIGEST)"
+    )
+    add_device(parser)
+    add_workers(parser)
+    add_processes(parser)
+    parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
+    parser.add_argument(
+        "--any-corpus",
+        action="store_true",
+        help="accept a corpus whose identity is not that of the lock file; the verdict names what differs",
+    )
+    add_cache(parser)
+    parser.add_argument("--json", action="store_true", help="the verdict for programs")
+
+
+def call(options: argparse.Namespace) -> int:
+    from asr.runs.record import read_record
+
+    record = read_record(options.record)  # numerics are pinned as the record says, before torch is imported
+    from asr.claims.pinning import pin_like
+    from asr.recipe_file import changed
+
+    warning = pin_like(record, changed(record.recipe, options.changes))
+    if warning:
+        print(f"asr: {warning}", file=sys.stderr)
+    from asr.claims.given import Given
+    from asr.claims.reproduce import reproduce
+    from asr.claims.verdict import Scope
+    from asr.cli.comparison import print_reproduction
+    from asr.cli.progress import RunProgress
+    from asr.runs.options import RunOptions
+    from asr.training.reports import Interrupted
+
+    settings = RunOptions(
+        corpus=options.corpus,
+        out=options.out,
+        cache=options.cache,
+        device=options.device,
+        workers=workers_of(options, options.processes),
+        processes=options.processes,
+        fresh=options.fresh,
+        check_lock=not options.any_corpus,
+        command=f"asr reproduce {options.record.name}",
+    )
+    stop = StopOnSignal()
+    try:
+        with RunProgress(record.recipe) as progress, stop:
+            found = reproduce(
+                Given(options.record, record),
+                settings,
+                changes=options.changes,
+                scope=Scope(*options.steps),
+                checkpoint=options.checkpoint,
+                watcher=progress,
+                should_stop=stop.is_asked,
+            )
+    except Interrupted as stopped:
+        print(f"asr: interrupted; the same command goes on from {stopped.folder}", file=sys.stderr)
+        return stop.status
+    if options.json:
+        print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print_reproduction(found)
+    return found.verdict.exit_status
+
+
+def _steps(text: str) -> tuple[int, int]:
+    first, colon, last = text.partition(":")
+    if not colon or not (first or "0").isdecimal() or not last.isdecimal() or int(first or 0) >= int(last):
+        raise argparse.ArgumentTypeError(
+            f"expected FIRST:LAST with FIRST < LAST, such as 0:200, got {text!r}"
+        )
+    return int(first or 0), int(last)
