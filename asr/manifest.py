@@ -13,7 +13,7 @@ import math
 import mmap
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -137,9 +137,13 @@ def manifest_digest(utterances: Iterable[Utterance]) -> str:
     return digest.hexdigest()
 
 
+_DIGESTED = [field.name for field in fields(Utterance) if field.name != "audio_filepath"]
+
+
 def _line(utterance: Utterance) -> str:
-    tree = asdict(utterance)
-    del tree["audio_filepath"]
+    tree = {
+        key: getattr(utterance, key) for key in _DIGESTED
+    }  # asdict copies, which takes three times as long
     # 1 and 1.0 are one number, and one is read back as the other.
     tree |= {"duration": float(utterance.duration), "offset": float(utterance.offset)}
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"

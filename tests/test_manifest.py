@@ -3,14 +3,13 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asr import manifest
 from asr.errors import ManifestError
-from asr.manifest import Utterance, audio_digest, digest_of, identity, read_manifest, write_manifest
+from asr.manifest import Utterance, read_manifest, write_manifest
 
 seconds = st.floats(min_value=0, allow_infinity=False, allow_nan=False)
 texts = st.text() | st.sampled_from(
@@ -30,6 +29,7 @@ utterances = st.lists(
         offset=seconds,
         lang=texts,
         digest=st.sampled_from(["", "0" * 64, "0123456789abcdef" * 4]),
+        audio_digest=st.sampled_from(["", "f" * 64]),
     )
 )
 
@@ -119,6 +119,10 @@ def test_empty_manifest(tmp_path: Path) -> None:
         ('{"audio_filepath": "a", "duration": 1, "text": "", "offset": -1}', r"offset must be a number"),
         ('{"audio_filepath": "a", "duration": 1, "text": "", "id": 7}', r"id must be a string, found 7"),
         ('{"audio_filepath": "a", "duration": 1, "text": "", "digest": "abc"}', r"digest must be 64"),
+        (
+            '{"audio_filepath": "a", "duration": 1, "text": "", "audio_digest": "abc"}',
+            r"audio_digest must be 64",
+        ),
     ],
 )
 def test_bad_line_is_named(tmp_path: Path, bad: str, complaint: str) -> None:
@@ -159,51 +163,6 @@ def test_keys_are_those_of_nemo(tmp_path: Path) -> None:
     assert "ähm" in (tmp_path / "a.jsonl").read_text(encoding="utf-8")
 
 
-def utterance_digest(samples: np.ndarray, sample_rate: int, text: str, speaker: str) -> str:
-    return digest_of(audio_digest(samples, sample_rate), text, speaker)
-
-
-pcm = st.lists(st.integers(-(2**15), 2**15 - 1), min_size=1, max_size=20).map(
-    lambda values: np.array(values, np.int16)[:, None]
-)
-
-
-@given(pcm, st.data())
-def test_digest_tells_every_sample(samples: np.ndarray, data: st.DataObject) -> None:
-    digest = utterance_digest(samples, 8000, "yes", "a")
-    assert digest == utterance_digest(samples.copy(), 8000, "yes", "a")
-    changed = samples.copy()
-    changed[data.draw(st.integers(0, len(samples) - 1))] ^= 1 << data.draw(st.integers(0, 14))
-    others = [
-        (changed, 8000, "yes", "a"),
-        (samples, 16000, "yes", "a"),
-        (samples, 8000, "yet", "a"),
-        (samples, 8000, "yes", "b"),
-        (samples, 8000, "yesa", ""),
-        (np.hstack([samples, samples]), 8000, "yes", "a"),
-    ]
-    assert digest not in {utterance_digest(*other) for other in others}
-
-
-def test_digest_is_what_it_always_was() -> None:
-    """Lock files depend on these bytes."""
-    samples = np.array([[0], [1], [-1], [32767], [-32768]], np.int16)
-    expected = "ac3e91e467f4901e0419ee746486f91654520f84abf31bd6ad1941b9d9ff7f33"
-    assert utterance_digest(samples, 16_000, "yes", "fash") == expected
-    assert utterance_digest(samples.astype(">i2"), 16_000, "yes", "fash") == expected
-
-
-def test_digest_wants_integers() -> None:
-    with pytest.raises(ValueError, match=r"expected \(samples, channels\) int16, got \(5,\) float32"):
-        audio_digest(np.zeros(5, np.float32), 16_000)
-
-
-@given(st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), unique=True), st.randoms())
-def test_identity_knows_no_order(digests: list[str], random: "object") -> None:
-    shuffled = sorted(digests, key=lambda _: random.random())  # type: ignore[attr-defined]
-    assert identity(shuffled) == identity(digests)
-    assert identity([*digests, "0"]) != identity(digests)
-
-
-def test_copies_count() -> None:
-    assert identity(["a" * 64]) != identity(["a" * 64, "a" * 64])
+def test_manifest_of_before_audio_digests(tmp_path: Path) -> None:
+    old = lines(tmp_path, GOOD[:-1] + f', "digest": "{"0" * 64}"}}')
+    assert (read_manifest(old)[0].digest, read_manifest(old)[0].audio_digest) == ("0" * 64, "")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from asr.corpora import PreparedCorpus, lock_of, prepare, write_lock
+from asr.corpora.digits import SETTINGS, load_settings, plan
 from asr.corpora.lock import SplitLock, read_lock, split_lock, write_locks
 from asr.corpora.reading import data_file
 from asr.errors import CorpusError
@@ -176,3 +177,13 @@ def test_lock_file_of_another_format(tmp_path: Path) -> None:
     path.write_text('{"format": 3}')
     with pytest.raises(CorpusError, match="lock format 3; this version reads 1 and 2"):
         read_lock(path)
+
+
+def test_committed_lock_of_digits_names_what_is_planned() -> None:
+    """Whatever eSpeak NG makes of it on this machine."""
+    expected: dict[str, set[str]] = {"train": set(), "test": set()}
+    for item in plan(load_settings(data_file(SETTINGS))):
+        expected[item.split].add(item.id)
+    found = read_lock(data_file("digits.lock.json"))
+    assert found is not None
+    assert {split: set(lock.identities or {}) for split, lock in found.items()} == expected
