@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs clean
+.PHONY: help demo test test-slow ladder lint format docs clean
 .DELETE_ON_ERROR:
 
 help: ## print this list
@@ -24,6 +24,10 @@ test: $(READY) ## the tests, minutes (PYTEST_ARGS='-k audio' for some of them)
 
 test-slow: $(READY) ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+
+ladder: $(READY) ## the levels of docs/ladder.md, the long tests included
+	$(BIN)/python -m pytest -m 'slow or not slow' --timeout 3600 tests/ladder tests/claims tests/evaluation tests/corpora \
+	    tests/runs tests/training tests/publish $(PYTEST_ARGS)
 
 lint: $(READY) ## style and types, as checked in CI
 	$(BIN)/ruff check

@@ -108,7 +108,10 @@ def _parse(text: str) -> tuple[dict[str, Any], list[Finding]]:
 
     def finite(text: str) -> float | None:
         number = float(text)
-        return number if math.isfinite(number) else refuse(text)
+        if math.isfinite(number):
+            return number
+        refuse(text)
+        return None
 
     return json.loads(text, object_pairs_hook=once, parse_constant=refuse, parse_float=finite), complaints
 

@@ -130,8 +130,9 @@ def _same_split(key: str, split: Split, utterances: Sequence[Utterance], name: s
     found, expected = _describe(utterances), split.model_dump(mode="json")
     deciding = "manifest" if split.manifest else "digest"  # format 1 has no digest of the lines
     if found[deciding] != expected[deciding]:
-        message = f"altered: its lines have the digest {brief(found[deciding])}, {key}.{deciding} is {brief(expected[deciding])}"
-        yield Finding("altered", name, shown(found[deciding]), shown(expected[deciding]), message)
+        ours, theirs = found[deciding], expected[deciding]
+        message = f"altered: its lines have the digest {brief(ours)}, {key}.{deciding} is {brief(theirs)}"
+        yield Finding("altered", name, shown(ours), shown(theirs), message)
     for inner, ours, theirs in differences(expected, found, key):
         if split.manifest or inner != f"{key}.manifest":
             yield contradiction(inner, ours, theirs, name)

@@ -130,7 +130,10 @@ def _progress() -> "Iterator[Progress]":
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    with Bar(console=console, disable=not console.is_terminal, transient=True) as bar:
+    if not console.is_terminal:
+        yield lambda what, done, total: None
+        return
+    with Bar(console=console, transient=True) as bar:
         tasks = {}
 
         def show(what: str, done: int, total: int) -> None:

@@ -238,9 +238,8 @@ def write_record(folder: Path, record: Record) -> Record:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of record.json, as published in docs/record.schema.json."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Record.model_json_schema(mode="serialization"),
-        "title": "Attest run record",
-    }
+    """JSON Schema (2020-12) of record.json of the newest format, as published in docs/record.schema.json."""
+    tree = Record.model_json_schema(mode="serialization")
+    tree["properties"]["format"].update(const=FORMAT)
+    del tree["properties"]["format"]["enum"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tree, "title": "Attest run record"}
