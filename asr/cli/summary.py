@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asr.runs.folder import RECORD
+from asr.runs.numerics_used import NumericsUsed
 from asr.runs.record import CorpusUsed, Record, Result
 
 
@@ -77,12 +78,16 @@ def print_details(folder: Path, record: Record) -> None:
         f"{environment.system}, Python {environment.python}",
         ", ".join(f"{name} {version}" for name, version in environment.packages.items()),
     ]
+    if record.numerics:
+        lines.append(_numerics_line(record.numerics))
     for session in record.sessions:
         code, changed = session.code, ", with changes" * bool(session.code.changed)
         memory = f", peak memory {session.peak_memory / 2**20:.0f} MiB" if session.peak_memory else ""
         lines.append(
             f"session {session.started} to {session.finished or 'its end unknown'}: {session.device}, "
-            f"{session.workers} workers{memory}"
+            f"{session.workers} workers"
+            + f" in each of {session.processes} processes" * (session.processes > 1)
+            + memory
         )
         lines.append(
             f"  code {code.version}, commit {code.commit[:12] or 'unknown'}{changed}, digest {code.digest[:16]}"
@@ -100,6 +105,14 @@ def print_details(folder: Path, record: Record) -> None:
     if record.epochs:
         console.print(_epoch_table(record))
     print_summary(folder, record)
+
+
+def _numerics_line(used: NumericsUsed) -> str:
+    return (
+        f"determinism {used.determinism}: {used.threads} computing thread{'s' * (used.threads != 1)} a worker, torch's "
+        f"kernels {used.aten}, oneDNN {used.onednn or 'unknown'}, MKL {used.mkl or 'unknown'}, gradients added as "
+        f"{used.gradient_sum}"
+    )
 
 
 def _shared_lines(corpus: CorpusUsed) -> list[str]:

@@ -9,6 +9,7 @@ from asr.audio import read_audio
 from asr.batching import batches_by_length
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
+from asr.numerics import warm_up
 from asr.recipe import Score
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import hear
@@ -43,6 +44,7 @@ def decode(
 
     if next(model.parameters()).is_cuda:
         workers = 1  # a device computes one batch at a time, and its memory holds one
+    warm_up()
     texts = [""] * len(utterances)
     done = 0
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from asr.errors import StorageError
 from asr.files import whole_file
 
 
@@ -18,8 +16,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: dict[str, st
         StorageError: the disk is full, or the folder cannot be written to.
     """
     on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    try:
-        with whole_file(path) as part:
-            save_file(on_cpu, part, notes)
-    except SafetensorError as error:  # how it reports a full disk
-        raise StorageError(f"{path}: cannot be written: {error}") from None
+    # Not save_file: it writes a file of its own beside, which nobody would sweep up after a `kill -9`.
+    contents = save(on_cpu, notes)
+    with whole_file(path) as part:
+        part.write_bytes(contents)

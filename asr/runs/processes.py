@@ -8,27 +8,46 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from asr.errors import AsrError
+from asr.errors import AsrError, TrainingError
 from asr.manifest import read_manifest
 from asr.numerics import choose_device
 from asr.recipe_file import load_recipe
 from asr.runs.folder import RunFolder
 from asr.runs.learning import begin
-from asr.training.ranks import Ranks, join, leave, open_store
+from asr.training.ranks import Ranks, count_ready, find_store, join, leave, open_store, say_ready
 from asr.training.reports import Interrupted
 from asr.training.trainer import Trainer
 
 PATIENCE = 20.0  # seconds that followers get to end by themselves
+POLL = 0.05  # seconds between two looks at followers that get ready
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A process that was started."""
+
+    rank: int
+    process: "subprocess.Popen[bytes]"
 
 
 @contextmanager
 def several(
-    size: int, folder: RunFolder, settings: str, *, workers: int, device: str, last_step: int
+    size: int,
+    folder: RunFolder,
+    settings: str,
+    *,
+    workers: int,
+    device: str,
+    last_step: int,
+    should_stop: Callable[[], bool],
 ) -> Iterator[Ranks]:
     """Starts `size` - 1 followers and yields the lead's rank; afterwards none is left.
 
@@ -36,6 +55,11 @@ def several(
         settings: digest of what the training depends on, as for `Trainer`.
         workers: threads in each process.
         device: auto, cpu, cuda; of several CUDA devices each process takes its own.
+        should_stop: asked while the followers get ready.
+
+    Raises:
+        TrainingError: a follower has ended before the training began.
+        Interrupted: `should_stop` said so.
     """
     if size == 1:
         yield Ranks()
@@ -44,31 +68,55 @@ def several(
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store = open_store(size)
     started = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "asr.runs.processes", str(folder.path), settings),
-                *map(str, (rank, size, store.port, workers, last_step)),
-                device,
-            ],
-            stdin=subprocess.DEVNULL,
+        _start(
+            rank,
+            [str(folder.path), settings, *map(str, (rank, size, store.port, workers, last_step)), device],
         )
         for rank in range(1, size)
     ]
     try:
-        yield join(0, size, store=store)
+        yield _gather(size, store, started, folder, should_stop)
     finally:
         leave()
         _end(started)
 
 
-def _end(started: Sequence[subprocess.Popen[bytes]]) -> None:
+def _start(rank: int, arguments: Sequence[str]) -> Follower:
+    """In a session of its own, which a Ctrl-C in the terminal does not reach; the pipe closes when the lead ends."""
+    command = [sys.executable, "-m", "asr.runs.processes", *arguments]
+    return Follower(rank, subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
+
+
+def _gather(
+    size: int, store: Any, started: Sequence[Follower], folder: RunFolder, should_stop: Callable[[], bool]
+) -> Ranks:
+    """Waits for all, and notices when one ends; only then joins, in a thread, as that wait hears nothing."""
+    joined: list[Ranks] = []
+    joining = threading.Thread(target=lambda: joined.append(join(0, size, store)), daemon=True)
+    while not joined:
+        if not joining.ident and count_ready(store) == size - 1:
+            joining.start()
+        for follower in started:
+            if (status := follower.process.poll()) is not None:
+                raise TrainingError(
+                    f"rank {follower.rank} of {size} ended before the training began (exit status {status})"
+                )
+        if should_stop():
+            raise Interrupted(folder.path)
+        time.sleep(POLL)
+    return joined[0]
+
+
+def _end(started: Sequence[Follower]) -> None:
     """They have lost their lead: wait for them to notice, and not for ever."""
-    for process in started:
+    for follower in started:
+        assert follower.process.stdin is not None
+        follower.process.stdin.close()
         try:
-            process.wait(PATIENCE)
+            follower.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            follower.process.kill()
+            follower.process.wait()
 
 
 def follow(
@@ -89,6 +137,8 @@ def follow(
     recipe = load_recipe(folder.recipe)
     chosen = choose_device(_device_of(rank, device), recipe.numerics.determinism)
     beginning = begin(recipe, read_manifest(folder.manifest("train")), chosen)
+    store = find_store(port, size)
+    say_ready(store)
     trainer = Trainer(
         beginning.model,
         beginning.examples,
@@ -97,7 +147,7 @@ def follow(
         evaluate=_never,
         settings=settings,
         workers=workers,
-        ranks=join(rank, size, port=port),
+        ranks=join(rank, size, store),
         last_step=last_step,
     )
     try:
@@ -121,10 +171,18 @@ def _device_of(rank: int, device: str) -> str:
     return device
 
 
+def _end_with_the_lead() -> None:
+    """The pipe from the lead closes when it ends, however that was: nobody is left to work for."""
+    while os.read(0, 1):  # not sys.stdin, whose lock a daemon thread would hold at the end
+        pass
+    os._exit(1)
+
+
 def main(arguments: Sequence[str]) -> int:
     """`python -m asr.runs.processes FOLDER SETTINGS RANK SIZE PORT WORKERS LAST_STEP DEVICE`, started by the lead."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches all processes: the lead tells when to stop
+        signal.signal(number, signal.SIG_IGN)  # the lead tells when to stop
+    threading.Thread(target=_end_with_the_lead, daemon=True).start()
     folder, settings, rank, size, port, workers, last_step, device = arguments
     try:
         follow(

@@ -191,6 +191,7 @@ class Runner:
             workers=options.workers,
             device=options.device,
             last_step=options.last_step,
+            should_stop=self.should_stop,
         ) as ranks:
             trainer = Trainer(
                 beginning.model,

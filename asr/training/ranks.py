@@ -15,6 +15,8 @@ from torch import Tensor
 from asr.errors import TrainingError
 
 _distributed: Any = torch.distributed  # it exports less to type checkers than it has
+FIND = timedelta(seconds=20)  # the store is open before anybody looks for it
+_READY = "ready"
 WAIT = timedelta(
     days=1
 )  # for an evaluation by the lead, however long; a process that ends is noticed at once
@@ -45,11 +47,10 @@ class Ranks:
             return
         try:
             torch.distributed.all_reduce(numbers)
-        except RuntimeError as error:
-            reason = str(error).strip().partition("\n")[0]
+        except RuntimeError:  # the library's reason is about sockets
             raise TrainingError(
-                f"rank {self.rank} of {self.size}: another process of this training has ended ({reason}); the same "
-                "command goes on from the last checkpoint"
+                f"rank {self.rank} of {self.size}: another process of this training has ended; the same command goes "
+                "on from the last checkpoint"
             ) from None
 
     def from_lead(self, numbers: list[int]) -> list[int]:
@@ -65,10 +66,30 @@ def open_store(size: int) -> Any:
     return _distributed.TCPStore("127.0.0.1", 0, size, is_master=True, wait_for_workers=False)
 
 
-def join(rank: int, size: int, *, store: Any = None, port: int = 0) -> Ranks:
-    """Becomes one of `size` processes that meet at `store` (of the lead), or at its port."""
-    if store is None:
-        store = _distributed.TCPStore("127.0.0.1", port, size, is_master=False)
+def find_store(port: int, size: int) -> Any:
+    """The store that the lead has opened.
+
+    Raises:
+        TrainingError: there is none any more: the lead has ended.
+    """
+    try:
+        return _distributed.TCPStore("127.0.0.1", port, size, is_master=False, timeout=FIND)
+    except RuntimeError:
+        raise TrainingError("the process that leads this training has ended") from None
+
+
+def say_ready(store: Any) -> None:
+    """Tells the lead that this process will join next."""
+    store.add(_READY, 1)
+
+
+def count_ready(store: Any) -> int:
+    """How many have said so."""
+    return int(store.add(_READY, 0))
+
+
+def join(rank: int, size: int, store: Any) -> Ranks:
+    """Becomes one of `size` processes that meet at the store; waits for the others."""
     torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=WAIT)
     return Ranks(rank, size)
 

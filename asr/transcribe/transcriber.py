@@ -11,7 +11,7 @@ import torch
 from asr.audio import Audio, read_audio, resample
 from asr.errors import AudioError
 from asr.model.bundle import Bundle, load_bundle
-from asr.numerics import choose_device
+from asr.numerics import choose_device, warm_up
 from asr.transcribe.hear import hear
 
 
@@ -65,6 +65,7 @@ class Transcriber:
         """Transcribes files in order; one that fails yields its error, and the rest goes on."""
         if self.device.type == "cuda":
             workers = 1  # a device computes one file at a time, and its memory holds one
+        warm_up()
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from zip(map(Path, files), pool.map(self._try, files), strict=True)
 
