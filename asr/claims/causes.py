@@ -29,17 +29,28 @@ Kind = Literal[
     "layout",  # workers and processes, which must not matter
 ]
 # By where two trainings part: kinds that can do it there, the most likely first. What is not named comes after.
+_COMPUTED: tuple[Kind, ...] = (
+    "determinism",
+    "threads",
+    "instructions",
+    "libraries",
+    "device",
+    "machine",
+    "code",
+)
+_DATA: tuple[Kind, ...] = ("seed", "recipe of the data", "training data", "names of utterances")
 LIKELY: Mapping[Place | None, tuple[Kind, ...]] = {
-    "start": ("seed", "recipe of the model", "training data", "recipe of the data", "determinism", "libraries",
-              "threads", "instructions", "machine"),  # orthogonal matrices come from a decomposition
-    "audio": ("seed", "training data", "names of utterances", "recipe of the data", "audio libraries", "libraries"),
-    "loss": ("determinism", "threads", "instructions", "libraries", "device", "recipe of the model", "machine"),
-    "gradient": ("determinism", "threads", "instructions", "libraries", "device", "recipe of the model", "machine"),
-    "update": ("recipe of the training", "determinism", "libraries", "device", "instructions", "machine"),
-    "epoch": ("seed", "training data", "names of utterances", "recipe of the data", "recipe of the model",
-              "recipe of the training", "determinism", "threads", "instructions", "libraries", "device"),
-    None: ("recipe of the score", "test data", "development data", "libraries"),
-}  # fmt: skip
+    # Orthogonal matrices come from a decomposition, so what computes it has a say at the start, too.
+    "start": (*_DATA, "recipe of the model", *_COMPUTED),
+    "audio": (*_DATA, "audio libraries", "libraries", "code"),
+    # The state before can have differed already, between two digests of it.
+    "loss": ("recipe of the model", "recipe of the training", *_COMPUTED),
+    "gradient": ("recipe of the model", "recipe of the training", *_COMPUTED),
+    "update": ("recipe of the training", *_COMPUTED),
+    "epoch": (*_DATA, "recipe of the model", "recipe of the training", *_COMPUTED, "audio libraries"),
+    "end": ("recipe of the training", "recipe of the data", "development data", "code"),
+    None: ("recipe of the score", "test data", "development data", "libraries", "code"),
+}
 _SECTIONS: dict[str, Kind] = {
     "seed": "seed",
     "corpus": "recipe of the data",
@@ -61,6 +72,7 @@ _WITHOUT_EFFECT = {
     "train.checkpoint_seconds",
     "train.digest_every",
     "train.keep_checkpoints",
+    "score.margin",
 }
 _NUMERICS: dict[str, Kind] = {  # determinism itself is a key of the recipe
     "gradient_sum": "determinism",
@@ -191,7 +203,9 @@ def _of_environment(first: Record, second: Record) -> Iterator[Cause]:
 def differences_of(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Keys of which two mappings have other values, with both in words."""
     for key, found, expected in differences(dict(ours), dict(theirs)):
-        yield key, ["none" if value is NOTHING else str(value) for value in (found, expected)]
+        values = ["none" if value in (NOTHING, "") else str(value) for value in (found, expected)]
+        if values[0] != values[1]:
+            yield key, values
 
 
 def _code(record: Record) -> str:

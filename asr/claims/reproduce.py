@@ -53,6 +53,8 @@ def reproduce(
     recipe = reproducible(record, changes)
     scope, start = _start(given, recipe, scope, checkpoint)
     folder = options.out or _folder(record, recipe, scope)
+    if folder.resolve() in (given.path.resolve(), given.path.resolve().parent):
+        raise RunError(f"{folder}: holds the run that is to be reproduced; choose another --out")
     settings = replace(
         options,
         out=folder,

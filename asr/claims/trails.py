@@ -15,6 +15,7 @@ Place = Literal[
     "gradient",  # the way back, or the sum over micro-batches
     "update",  # weights, their average or the optimiser, though the gradient was the same
     "epoch",  # something in an epoch, of records that have no trail
+    "end",  # one has ended, the other goes on
 ]
 WORDS: dict[Place, str] = {
     "start": "the weights before the first step",
@@ -23,6 +24,7 @@ WORDS: dict[Place, str] = {
     "gradient": "the sum of the gradients",
     "update": "the state after the update",
     "epoch": "losses, gradient norms or development results",
+    "end": "one training goes on, the other has ended",
 }
 _STATE = ("weights", "average", "optimiser", "cursor")
 
@@ -40,6 +42,8 @@ class FirstDifference:
         where = f"step {self.step}" if self.step else "the start"
         if self.place == "epoch":
             return f"epoch {self.epoch} (steps {self.after + 1} to {self.step}): {WORDS[self.place]}"
+        if self.place == "end":
+            return f"step {self.step}: {WORDS[self.place]}"
         if 0 <= self.after < self.step - 1:
             where = f"steps {self.after + 1} to {self.step}"
         return f"{where}: {WORDS[self.place]}"
@@ -73,8 +77,12 @@ def _each_step(entry: TrailEntry) -> Iterator[tuple[str, str, str]]:
 
 
 def steps_in_common(first: Way, second: Way, start: int = 0) -> int:
-    """Steps after `start` of which both tell."""
-    return max(0, min(first.steps, second.steps) - start)
+    """Steps after `start` of which both tell; without trails those of whole epochs."""
+    if first.states and second.states:
+        return max(0, min(first.steps, second.steps) - start)
+    return sum(
+        min(ours.steps, theirs.steps) for ours, theirs in zip(first.epochs, second.epochs, strict=False)
+    )
 
 
 def first_difference(first: Way, second: Way, start: int = 0) -> FirstDifference | None:
@@ -98,10 +106,8 @@ def _by_steps(first: Way, second: Way, start: int) -> FirstDifference | None:
         if step in first.states and step in second.states:
             ours, theirs = first.states[step], second.states[step]
             if any(getattr(ours, key) != getattr(theirs, key) for key in _STATE):
-                # The state after the step before can have been other, too: it is digested now and then only.
-                return FirstDifference(
-                    step, max(same, step - 1) if step else -1, "update" if step else "start", 0
-                )
+                # It is digested now and then only: after `same`, any step can have been the first.
+                return FirstDifference(step, same, "update" if step else "start", 0)
             same = step
     return None
 

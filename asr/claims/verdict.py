@@ -75,6 +75,8 @@ def judge(first: Record, second: Record, scope: Scope = Scope()) -> Verdict:  # 
     ways = Way.of(first), Way.of(second)
     parting = first_difference(*ways, start=scope.first)
     steps = steps_in_common(*ways, start=scope.first)
+    if scope.whole and parting is None and ways[0].steps != ways[1].steps:
+        parting = FirstDifference(steps + 1, steps, "end", 0)
 
     def verdict(name: Name, reason: str, *tests: Any) -> Verdict:
         return Verdict(name, reason, first.recipe.score.margin, steps, parting, *tests)
@@ -102,7 +104,10 @@ def _obstacle(first: Record, second: Record, scope: Scope, steps: int) -> str:
     if first.corpus.name != second.corpus.name:
         return f"one is of the corpus {first.corpus.name}, the other of {second.corpus.name}"
     if not scope.whole:
-        return "" if steps else "no step was run that both records tell of"
+        if steps:
+            return ""
+        epochs = f"; without a trail, it tells of whole epochs: {_first_epoch(first)}" * (not first.trail)
+        return f"no step was run that both records tell of{epochs}"
     for what, record in (("first", first), ("second", second)):
         if record.status != "complete" or "test" not in record.results:
             return f"the {what} run is {record.status} and has no result"
@@ -117,14 +122,19 @@ def _obstacle(first: Record, second: Record, scope: Scope, steps: int) -> str:
     return ""
 
 
+def _first_epoch(record: Record) -> str:
+    return f"--steps 0:{record.epochs[0].steps}" if record.epochs else "of none"
+
+
 def _of_some_steps(
     first: Record, scope: Scope, steps: int, parting: FirstDifference | None, verdict: Any
 ) -> Verdict:
     of = first.model.steps if first.model else 0
     which = f"steps {scope.first + 1} to {scope.first + steps} of {of}"
     if parting is None:
+        what = "digests" if first.trail else "losses, gradient norms and development results, to the last bit"
         found: Verdict = verdict(
-            "bit-identical", f"{which} have the same digests; the others were not run again"
+            "bit-identical", f"{which} have the same {what}; the others were not run again"
         )
     else:
         found = verdict(

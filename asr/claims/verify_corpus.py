@@ -15,6 +15,7 @@ from asr.corpora.registry import NAMES
 from asr.errors import AsrError, ManifestError
 from asr.evaluation.hypotheses import beside_references
 from asr.manifest import Utterance, digest_of, identity, manifest_digest, read_manifest
+from asr.publish.ro_crate import METADATA
 from asr.runs.record import CorpusUsed, Record, Split
 
 PARTS = ("train", "dev", "test")
@@ -59,8 +60,10 @@ def check_lock(evidence: Evidence) -> Iterator[Finding]:
 
 def check_manifests(evidence: Evidence) -> Iterator[Finding]:
     """manifests/*.jsonl list the utterances of each part; counted and hashed again they give what the record says."""
-    record, corpus = evidence.need_record(), evidence.need_corpus()
-    evidence.need_folder()
+    corpus, folder = evidence.need_corpus(), evidence.need_folder()
+    published = (folder.path / METADATA).is_file()
+    if published and not any(folder.manifest(part).exists() for part in PARTS):
+        raise NotChecked("a published run has none")
     parts = {}
     for part in PARTS:
         name = f"manifests/{part}.jsonl"
@@ -74,7 +77,7 @@ def check_manifests(evidence: Evidence) -> Iterator[Finding]:
             yield from _same_split(f"corpus.splits.{part}", corpus.splits[part], found, name)
         yield from _utterances(found, name)
     if len(parts) == len(PARTS):
-        yield from _whole_corpus(record, corpus, parts)
+        yield from _whole_corpus(evidence.need_record(), corpus, parts)
 
 
 def check_references(evidence: Evidence) -> Iterator[Finding]:

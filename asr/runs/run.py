@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from asr.corpora.prepare import prepare
 from asr.errors import RunError
 from asr.files import sha256_file
 from asr.recipe import Recipe
@@ -98,4 +99,27 @@ def _say_that_it_is_done(folder: RunFolder, record: Record, options: RunOptions,
         raise RunError(
             f"{folder.path}: is of another archive than {options.corpus} "
             f"(SHA-256 {record.corpus.source_sha256[:12]}…); choose another --out, or start over with --fresh"
+        )
+    if options.corpus.is_dir():
+        _check_folder(folder, record, options.corpus, options, watcher)
+
+
+def _check_folder(
+    folder: RunFolder, record: Record, corpus: Path, options: RunOptions, watcher: RunWatcher
+) -> None:
+    """Files that did not change since they were decoded are not decoded again."""
+    assert record.corpus is not None
+    found = prepare(
+        record.corpus.name,
+        corpus,
+        options.cache.expanduser(),
+        progress=watcher.on_progress,
+        workers=options.workers,
+        check=False,
+    )
+    identity = {name: lock.digest for name, lock in found.locks.items()}
+    if identity != record.corpus.identity:
+        raise RunError(
+            f"{folder.path}: is of another corpus than {corpus}, which decodes to something else; choose another "
+            "--out, or start over with --fresh"
         )
