@@ -48,6 +48,13 @@ LIKELY: Mapping[Place | None, tuple[Kind, ...]] = {
     "gradient": ("recipe of the model", "recipe of the training", *_COMPUTED),
     "update": ("recipe of the training", *_COMPUTED),
     "epoch": (*_DATA, "recipe of the model", "recipe of the training", *_COMPUTED, "audio libraries"),
+    "cursor": (
+        "development data",
+        "recipe of the data",
+        "recipe of the training",
+        "recipe of the score",
+        "code",
+    ),
     "end": ("recipe of the training", "recipe of the data", "development data", "code"),
     None: ("recipe of the score", "test data", "development data", "libraries", "code"),
 }

@@ -15,6 +15,7 @@ Place = Literal[
     "gradient",  # the way back, or the sum over micro-batches
     "update",  # weights, their average or the optimiser, though the gradient was the same
     "epoch",  # something in an epoch, of records that have no trail
+    "cursor",  # where the training stands, such as the best development result; all tensors were the same
     "end",  # one has ended, the other goes on
 ]
 WORDS: dict[Place, str] = {
@@ -24,6 +25,7 @@ WORDS: dict[Place, str] = {
     "gradient": "the sum of the gradients",
     "update": "the state after the update",
     "epoch": "losses, gradient norms or development results",
+    "cursor": "where the training stands: the best development result so far",
     "end": "one training goes on, the other has ended",
 }
 _STATE = ("weights", "average", "optimiser", "cursor")
@@ -107,9 +109,16 @@ def _by_steps(first: Way, second: Way, start: int) -> FirstDifference | None:
             ours, theirs = first.states[step], second.states[step]
             if any(getattr(ours, key) != getattr(theirs, key) for key in _STATE):
                 # It is digested now and then only: after `same`, any step can have been the first.
-                return FirstDifference(step, same, "update" if step else "start", 0)
+                return FirstDifference(step, same, _differing_state(ours, theirs), 0)
             same = step
     return None
+
+
+def _differing_state(ours: TrailEntry, theirs: TrailEntry) -> Place:
+    tensors = [key for key in _STATE if key != "cursor"]
+    if all(getattr(ours, key) == getattr(theirs, key) for key in tensors):
+        return "cursor"
+    return "update" if ours.step else "start"
 
 
 def _differing_print(ours: Sequence[str], theirs: Sequence[str]) -> Place | None:

@@ -129,7 +129,7 @@ def _first_epoch(record: Record) -> str:
 def _of_some_steps(
     first: Record, scope: Scope, steps: int, parting: FirstDifference | None, verdict: Any
 ) -> Verdict:
-    of = first.model.steps if first.model else 0
+    of = first.model.steps if first.model else Way.of(first).steps
     which = f"steps {scope.first + 1} to {scope.first + steps} of {of}"
     if parting is None:
         what = "digests" if first.trail else "losses, gradient norms and development results, to the last bit"
@@ -153,13 +153,13 @@ def _same_model(first: Record, second: Record) -> bool:
     )
 
 
-def _same_files(first: Record, second: Record) -> bool:
-    names = [f"hypotheses/{part}.jsonl" for part in ("dev", "test")]
+def _same_files(first: Record, second: Record, parts: tuple[str, ...] = ("dev", "test")) -> bool:
+    names = [f"hypotheses/{part}.jsonl" for part in parts]
     return all(name in first.files and first.files[name] == second.files.get(name) for name in names)
 
 
 def _same_transcripts(first: Record, second: Record) -> bool:
-    if _same_files(first, second):
+    if _same_files(first, second, ("test",)):
         return True
     texts = [_texts(record) for record in (first, second)]
     return bool(texts[0]) and texts[0] == texts[1]
@@ -173,6 +173,8 @@ def _by_rates(first: Record, second: Record, where: str) -> tuple[Any, ...]:
     margin = first.recipe.score.margin
     ours, theirs = first.results["test"], second.results["test"]
     rates = f"WER {ours.wer:.2%} and {theirs.wer:.2%}"
+    if ours.sentences < 2:
+        return "inconclusive", f"{rates} of a single utterance, which shows nothing; {where}"
     try:
         paired = Paired.of(first.outcomes.get("test", {}), second.outcomes.get("test", {}))
     except ValueError:

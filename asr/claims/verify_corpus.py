@@ -85,8 +85,10 @@ def check_references(evidence: Evidence) -> Iterator[Finding]:
     record = evidence.need_record()
     for part in ("dev", "test"):
         utterances, file = read_part(evidence, part), read_hypotheses(evidence, part)
-        if isinstance(utterances, Finding) or file.findings:
-            raise NotChecked(f"manifests/{part}.jsonl or {file.name} cannot be read")
+        if isinstance(utterances, Finding):
+            raise NotChecked(f"{utterances.what}: {utterances.message}")
+        if file.findings:
+            raise NotChecked(f"{file.name} cannot be read")
         texts = [""] * len(utterances)
         expected = {item.id: item for item in beside_references(utterances, texts, record.recipe.text)}
         found = {item.id: item for item in file.hypotheses}

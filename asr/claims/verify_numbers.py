@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, contradiction, differences
@@ -212,16 +213,21 @@ def _sessions(sessions: Sequence[Session]) -> Iterator[Finding]:
 
 
 def _numerics(record: Record) -> Iterator[Finding]:
-    """What took effect is what the recipe asked for, as far as it can be told from the record."""
+    """What took effect is what the recipe asked for, as far as it is the same on every machine."""
     used, asked = record.numerics, record.recipe.numerics.determinism
     if used is None:
         return
-    if used.determinism != asked:
-        yield contradiction("numerics.determinism", used.determinism, asked, "recipe.numerics.determinism")
-    gradient_sum = "int64" if used.determinism == "strict" else "float32"
-    if used.gradient_sum != gradient_sum:
-        by = f"numerics.determinism is {used.determinism}"
-        yield contradiction("numerics.gradient_sum", used.gradient_sum, gradient_sum, by)
+    found = used.model_dump(mode="json")
+    expected: dict[str, Any] = {
+        "determinism": asked,
+        "gradient_sum": "int64" if asked == "strict" else "float32",
+    }
+    if asked == "strict":
+        expected |= {"threads": 1, "deterministic_algorithms": True}
+        expected["cudnn"] = {"benchmark": False, "deterministic": True}
+        expected["float32"] = dict.fromkeys(used.float32, "ieee")
+    for key, ours, theirs in differences({key: found[key] for key in expected}, expected, "numerics"):
+        yield contradiction(key, ours, theirs, f'what recipe.numerics.determinism = "{asked}" means')
 
 
 def _way(trail: Sequence[TrailEntry], steps: int) -> Iterator[Finding]:

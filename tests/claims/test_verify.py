@@ -28,7 +28,9 @@ Key = tuple[str | int, ...]
 SAID_ONLY = (
     "command",
     "environment.",
-    "numerics.",
+    "numerics.aten",
+    "numerics.onednn",
+    "numerics.mkl",
     "sessions.",
     "corpus.source",
     "corpus.synthetic",
@@ -136,9 +138,9 @@ def is_named(key: Key, names: set[str]) -> bool:
 
 def unnoticed(run: Path, change: Callable[[dict[str, Any], Key], None], keys: list[Key]) -> list[str]:
     """Which changes are not found, or not named."""
-    whole, missed = read(run), []
+    whole, missed = (run / "record.json").read_text(), []
     for key in keys:
-        tree = copy.deepcopy(whole)
+        tree = json.loads(whole)
         change(tree, key)
         write(run, tree)
         try:

@@ -128,6 +128,17 @@ def test_a_wider_margin_is_easier_and_the_smallest_is_known(
     assert wider.smallest_margin == there.smallest_margin
 
 
+def test_smallest_margin_where_utterances_that_were_not_seen_limit_it() -> None:
+    # 400 utterances of eight words, one error more in ten of them: D = 1/320, s = (10 + 64) / (10 + 8).
+    both = paired([8] * 400, [0] * 400, [1] * 10 + [0] * 390)
+    margin = equivalence(both, 0.05).smallest_margin
+    half = stats.t.ppf(0.95, 399) * math.sqrt(margin * (74 / 18) / 3200)
+    assert margin == pytest.approx(1 / 320 + half)
+    for factor, equivalent in ((0.999, False), (1.001, True)):
+        found = equivalence(both, margin * factor)
+        assert (found.equivalent, found.limited_by) == (equivalent, "unseen utterances")
+
+
 def from_intervals(first: float, second: float, half: float, sentences: int) -> Equivalence:
     return equivalence_from_intervals(
         (first, (first - half, first + half / 2)),

@@ -62,6 +62,12 @@ def test_alignment_is_the_cheapest(reference: list[str], hypothesis: list[str]) 
         ("", "a b", "", "2"),
         ("a b", "", "xx", "000"),
         ("a b", "b c", "x.", "001"),  # 6 for a deletion and an insertion, 8 for two substitutions
+        (
+            "a b",
+            "b a",
+            "x.",
+            "001",
+        ),  # as cheap as an insertion, a and a deletion: sclite inserts as late as it can
         # 18 for three deletions and three insertions around two right words, 20 for five substitutions.
         ("c d e a b", "a b f g h", "xxx..", "000003"),
     ],

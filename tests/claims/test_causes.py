@@ -1,0 +1,268 @@
+"""What else is different: each kind planted by itself and named, and first among what is different by the way."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+import by_hand
+import pytest
+from by_hand import of_format_1, record, with_key, with_part
+from history import digest
+
+from asr.claims.causes import Cause, Kind, causes
+from asr.claims.trails import Place
+from asr.runs.record import Record
+
+Plant = Callable[[Record], Record]
+FIRST = record()
+PLACES: tuple[Place | None, ...] = (*get_args(Place), None)
+
+
+def key(**changes: Any) -> Plant:
+    return lambda made: with_key(made, **changes)
+
+
+def part(name: str, **changes: Any) -> Plant:
+    return lambda made: with_part(made, name, **changes)
+
+
+def session(**changes: Any) -> Plant:
+    def plant(made: Record) -> Record:
+        return made.model_copy(update={"sessions": [made.sessions[-1].model_copy(update=changes)]})
+
+    return plant
+
+
+def code(made: Record) -> Record:
+    last = made.sessions[-1]
+    other = last.code.model_copy(update={"digest": digest("other code"), "commit": "d" * 40, "changed": True})
+    return session(code=other)(made)
+
+
+def numerics(**changes: Any) -> Plant:
+    def plant(made: Record) -> Record:
+        assert made.numerics is not None
+        return made.model_copy(update={"numerics": made.numerics.model_copy(update=changes)})
+
+    return plant
+
+
+def environment(**changes: Any) -> Plant:
+    return lambda made: made.model_copy(update={"environment": made.environment.model_copy(update=changes)})
+
+
+def package(**versions: str) -> Plant:
+    return environment(packages={**FIRST.environment.packages, **versions})
+
+
+# What is planted, its kind, what it is called, and where two trainings can part because of it.
+PLANTS: list[tuple[Plant, Kind, str, tuple[Place | None, ...]]] = [
+    (key(seed=7), "seed", "recipe key seed", ("start", "audio", "epoch")),
+    (key(corpus__split_key="x"), "recipe of the data", "recipe key corpus.split_key", ("start", "audio", "epoch")),
+    (key(corpus__dev_speakers=2), "recipe of the data", "recipe key corpus.dev_speakers", ("audio", "epoch")),
+    (key(tokenizer__alphabet="ab"), "recipe of the data", "recipe key tokenizer.alphabet", ("start", "epoch")),
+    (key(augment__noise_probability=0.1), "recipe of the data", "recipe key augment.noise_probability", ("audio",)),
+    (key(train__utterances=2), "recipe of the data", "recipe key train.utterances", ("audio", "epoch")),
+    (key(train__seconds=9.0), "recipe of the data", "recipe key train.seconds", ("audio", "epoch")),
+    (key(train__micro_batches=1), "recipe of the data", "recipe key train.micro_batches", ("audio", "epoch")),
+    (key(front_end__mels=30), "recipe of the model", "recipe key front_end.mels", ("start", "loss", "epoch")),
+    (key(model__dropout=0.3), "recipe of the model", "recipe key model.dropout", ("loss", "epoch")),
+    (key(spec_augment__time_masks=0), "recipe of the model", "recipe key spec_augment.time_masks", ("loss",)),
+    (key(train__learning_rate=0.1), "recipe of the training", "recipe key train.learning_rate", ("update", "loss")),
+    (key(train__clip=9.0), "recipe of the training", "recipe key train.clip", ("update", "loss", "epoch")),
+    (key(train__averaging=0.1), "recipe of the training", "recipe key train.averaging", ("update", "epoch")),
+    (key(train__patience=1), "recipe of the training", "recipe key train.patience", ("end",)),
+    # The learning rate falls until the last epoch.
+    (key(train__epochs=9), "recipe of the training", "recipe key train.epochs", ("update", "loss", "epoch", "end")),
+    (key(numerics__determinism="off"), "determinism", "recipe key numerics.determinism", ("loss", "gradient", "update")),
+    (numerics(gradient_sum="float32"), "determinism", "gradient_sum", ("gradient", "update", "epoch")),
+    (numerics(deterministic_algorithms=False), "determinism", "deterministic_algorithms", ("loss", "gradient")),
+    (part("train", digest="e" * 64), "training data", "the train part of an4", ("audio", "start", "epoch")),
+    (part("train", manifest="e" * 64), "names of utterances", "the same recordings of train", ("audio", "epoch")),
+    # They decide which weights are best, which is part of the state, and when to stop.
+    (part("dev", digest="e" * 64), "development data", "the dev part of an4", ("update", "end", "epoch", None)),
+    (part("test", digest="e" * 64), "test data", "the test part of an4", (None,)),
+    (session(device="cuda: H100"), "device", "the device", ("loss", "gradient", "update", "epoch")),
+    (numerics(threads=4), "threads", "threads", ("start", "loss", "gradient", "epoch")),
+    (numerics(aten="AVX512"), "instructions", "torch's own kernels", ("start", "loss", "gradient", "update")),
+    (numerics(onednn="AVX-512"), "instructions", "oneDNN", ("loss", "gradient", "epoch")),
+    (numerics(mkl="OFF"), "instructions", "reproducibility mode of MKL", ("start", "loss", "gradient")),
+    (numerics(float32={"matmul": "tf32"}), "instructions", "float32", ("loss", "gradient")),
+    (package(torch="2.10.0"), "libraries", "torch", ("start", "audio", "loss", "gradient", "update", "epoch")),
+    (environment(torch_build={"blas": "OpenBLAS", "onednn": "3.5"}), "libraries", "torch's blas", ("loss", "start")),
+    (package(soundfile="0.14"), "audio libraries", "soundfile", ("audio", "epoch")),
+    (environment(libsndfile="1.3"), "audio libraries", "libsndfile", ("audio", "epoch")),
+    (environment(processor="Another"), "machine", "processor", ("start", "loss", "gradient", "epoch")),
+    (environment(libc="musl 1.2"), "machine", "libc", ("loss", "update")),
+    (code, "code", "Attest", ("start", "audio", "loss", "gradient", "update", "epoch", "end", None)),
+    (key(score__batch_utterances=2), "recipe of the score", "recipe key score.batch_utterances", (None,)),
+]
+NAMES = [what for _, _, what, _ in PLANTS]
+
+
+def test_every_kind_is_planted() -> None:
+    assert {kind for _, kind, _, _ in PLANTS} | {"layout"} == set(get_args(Kind))
+
+
+@pytest.mark.parametrize(("plant", "kind", "what", "places"), PLANTS, ids=NAMES)
+def test_what_is_planted_is_named_and_nothing_else(
+    plant: Plant, kind: Kind, what: str, places: tuple[Place | None, ...]
+) -> None:
+    second = plant(FIRST)
+    for place in PLACES:
+        (found,) = causes(FIRST, second, place)
+        assert (found.kind, found.what) == (kind, what)
+        assert found.first != found.second
+        if place in places:
+            assert found.likely, place
+        (turned,) = causes(second, FIRST, place)
+        assert (turned.first, turned.second) == (found.second, found.first)
+
+
+def by_the_way(made: Record) -> Record:
+    """Other code on other workers and another machine, later: what is often different, and seldom the reason."""
+    made = session(workers=8, processes=4)(code(made))
+    system = environment(system="Linux 7.0", python="3.13.0", cores=64, memory=2**40)
+    return system(made).model_copy(update={"command": "asr reproduce record.json"})
+
+
+@pytest.mark.parametrize(
+    ("plant", "what", "places"),
+    [(plant, what, places) for plant, kind, what, places in PLANTS if kind not in ("code", "machine", "device")],
+    ids=[what for _, kind, what, _ in PLANTS if kind not in ("code", "machine", "device")],
+)
+def test_what_is_planted_comes_first(plant: Plant, what: str, places: tuple[Place | None, ...]) -> None:
+    for place in places:
+        found = causes(FIRST, plant(by_the_way(FIRST)), place)
+        assert found[0].what == what, (place, [cause.what for cause in found])
+        assert {cause.kind for cause in found[-2:]} == {"layout"}
+        assert len(found) == 6
+
+
+def test_a_recipe_comes_before_the_data_that_it_makes() -> None:
+    """Other development speakers are other training data, too: the key was changed, the data followed."""
+    second = key(corpus__split_key="x")(FIRST)
+    for name in ("train", "dev"):
+        second = part(name, digest="e" * 64, manifest="f" * 64)(second)
+    found = causes(FIRST, second, "audio")
+    assert [cause.what for cause in found[:2]] == ["recipe key corpus.split_key", "the train part of an4"]
+
+
+def test_a_changed_mode_comes_before_what_it_changes() -> None:
+    """Without determinism the libraries choose: threads and instructions follow."""
+    second = key(numerics__determinism="off")(FIRST)
+    second = numerics(gradient_sum="float32", threads=2, mkl="OFF", onednn="AVX-512")(second)
+    for place in ("loss", "gradient", "update"):
+        found = causes(FIRST, second, place)
+        assert found[0].what == "recipe key numerics.determinism"
+        assert [cause.kind for cause in found] == ["determinism"] * 2 + ["threads"] + ["instructions"] * 2
+
+
+@pytest.mark.parametrize("name", ["workers", "processes"])
+def test_layouts_are_listed_and_never_likely(name: str) -> None:
+    second = session(**{name: 7})(FIRST)
+    for place in PLACES:
+        (found,) = causes(FIRST, second, place)
+        assert (found.kind, found.what, found.second, found.likely) == ("layout", name, "7", False)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        key(name="other"),
+        key(corpus__waive=["texts", "audio"]),
+        key(corpus__waive=[]),
+        key(train__checkpoint_seconds=1.0),
+        key(train__digest_every=1),
+        key(train__keep_checkpoints=0),
+        key(score__margin=0.5),
+        environment(cores=64, memory=2**40),
+        session(started="2027-01-01T00:00:00+00:00", finished="2027-01-02T00:00:00+00:00", peak_memory=1),
+        lambda made: made.model_copy(update={"command": "other", "times": None, "seal": {"x": "y"}}),
+    ],
+)
+def test_what_has_no_effect_is_no_cause(plant: Plant) -> None:
+    for place in PLACES:
+        assert causes(FIRST, plant(FIRST), place) == []
+
+
+def test_nothing_is_different() -> None:
+    assert causes(FIRST, FIRST, "loss") == []
+
+
+def test_who_differs_is_named_where_it_is_known() -> None:
+    second = part("dev", digest="e" * 64)(part("train", digest="e" * 64)(FIRST))
+    found = causes(FIRST, second, "audio", "changed in train: an1-bert-b")
+    assert found[0].kind == "training data"
+    assert str(found[0]) == (
+        "training data: the train part of an4 (changed in train: an1-bert-b) is "
+        f"10 utterances, 10 s, {digest('audio of', 'train')[:12]}… in the first, "
+        "10 utterances, 10 s, eeeeeeeeeeee… in the second"
+    )
+
+
+def test_a_change_in_words() -> None:
+    (found,) = causes(FIRST, key(corpus__split_key="x")(FIRST), "audio")
+    words = 'recipe of the data: recipe key corpus.split_key is "dev" in the first, "x" in the second'
+    assert (str(found), found.likely) == (words, True)
+    (found,) = causes(FIRST, code(FIRST), "loss")
+    assert found.second == f"0.1.0 ({'d' * 12}, changed, {digest('other code')[:12]}…)"
+    removed = environment(packages={"torch": "2.9.0", "soundfile": "0.13.1"})(FIRST)
+    (found,) = causes(FIRST, removed, "loss")
+    assert found == Cause("libraries", "numpy", "2.3.0", "none", likely=True)
+
+
+def test_records_of_format_1_tell_what_was_asked_for() -> None:
+    """They do not know what took effect; a mode that neither had set is no difference."""
+    first = of_format_1(FIRST)
+    assert causes(first, first, "epoch") == []
+    assert causes(first, FIRST, "epoch") == []
+    variables = {"OMP_NUM_THREADS": "4", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    second = environment(variables=variables, instructions="AVX512")(first)
+    for one, other in ((first, second), (first, environment(variables=variables, instructions="AVX512")(FIRST))):
+        found = causes(one, other, "epoch")
+        assert [(cause.kind, cause.what) for cause in found] == [
+            ("threads", "OMP_NUM_THREADS"),
+            ("instructions", "torch's own kernels"),
+            ("instructions", "ONEDNN_MAX_CPU_ISA"),
+        ]
+        assert (found[2].first, found[2].second) == ("not set", "AVX2")
+    unsaid = environment(libc="")(first)  # format 1 knew no C library
+    assert causes(unsaid, FIRST, "epoch") == []
+
+
+def interrupted(made: Record, differs: list[str]) -> Record:
+    """A run whose second session was not as the first."""
+    (last,) = made.sessions
+    return made.model_copy(update={"sessions": [last, last.model_copy(update={"differs": differs})]})
+
+
+def test_a_run_that_changed_on_its_way_says_so() -> None:
+    """Environment and code are those of the last session: what the first had is in its `differs` alone."""
+    second = interrupted(FIRST, ["torch 2.8.0 before, 2.9.0 now", "other code"])
+    assert causes(FIRST, interrupted(FIRST, []), "loss") == []
+    for found in (causes(FIRST, second, "loss"), causes(second, FIRST, "loss")):
+        assert any("torch 2.8.0 before, 2.9.0 now" in str(cause) for cause in found)
+
+
+def everything() -> Iterator[Record]:
+    """All plants, one after the other, into one record."""
+    second = FIRST
+    for plant, _, _, _ in PLANTS:
+        second = plant(second)
+    yield second
+
+
+def test_likely_ones_before_the_others() -> None:
+    (second,) = everything()
+    for place in PLACES:
+        found = causes(FIRST, second, place)
+        assert [cause.likely for cause in found] == sorted((cause.likely for cause in found), reverse=True)
+        kinds = [cause.kind for cause in found]
+        assert len(list(dict.fromkeys(kinds))) == sum(
+            kinds[number] != kinds[number - 1] for number in range(1, len(kinds)) if found[number].likely
+        ) + len({cause.kind for cause in found if not cause.likely}) + (0 if not found[0].likely else 1)
+
+
+def test_records_without_a_corpus() -> None:
+    assert causes(FIRST, record(corpus=None), None) == []
+    assert by_hand.record(corpus=None).corpus is None
