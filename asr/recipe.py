@@ -30,7 +30,9 @@ class Corpus(Frozen):
     split_key: str = "dev"  # another key draws other development speakers
     min_seconds: Annotated[float, Field(ge=0)] = 0.1  # shorter utterances are left out, and named
     max_seconds: Annotated[float, Field(gt=0)] = 30.0  # longer ones likewise
-    waive: tuple[Literal["audio", "texts", "speakers"], ...] = ()  # what the test part may share with the others
+    waive: tuple[
+        Literal["audio", "texts", "speakers"], ...
+    ] = ()  # what the test part may share with the others
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -195,14 +197,20 @@ class Score(Frozen):
     bootstrap: Positive = 10_000  # samples for the 95 % interval
     batch_utterances: Positive = 16  # decoded together, at most
     batch_seconds: Annotated[float, Field(gt=0)] = 240.0  # of padded audio decoded together, at most
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01  # WERs that differ by less than this ratio are equivalent
+    margin: Annotated[float, Field(gt=0, lt=1)] = (
+        0.01  # WERs that differ by less than this ratio are equivalent
+    )
 
 
 class Numerics(Frozen):
     """How floating-point arithmetic is pinned down (docs/ladder.md)."""
 
-    determinism: Literal["strict", "off"] = "strict"  # off: libraries choose, and the run cannot be repeated bit by bit
-    instructions: Literal["auto", "AVX2", "AVX512"] = "auto"  # of x86-64; auto takes AVX512 where the processor has it
+    determinism: Literal["strict", "off"] = (
+        "strict"  # off: libraries choose, and the run cannot be repeated bit by bit
+    )
+    instructions: Literal["auto", "AVX2", "AVX512"] = (
+        "auto"  # of x86-64; auto takes AVX512 where the processor has it
+    )
 
 
 class Recipe(Frozen):

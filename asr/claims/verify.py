@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from asr.claims.checks.again import Progress, check_audio, check_transcripts
+from asr.claims.checks.corpus import check_corpus, check_lock, check_manifests, check_references
+from asr.claims.checks.files import check_checkpoints, check_files, check_metrics, check_recipe_file
+from asr.claims.checks.hypotheses import check_hypotheses, check_interval
+from asr.claims.checks.keys import check_keys, check_recipe, check_seal, check_status
+from asr.claims.checks.model import check_model, check_states
+from asr.claims.checks.numbers import check_counts, check_outcomes, check_trail, check_training
 from asr.claims.evidence import Evidence, read_evidence
 from asr.claims.findings import Check, Finding, NotChecked, Report
-from asr.claims.verify_again import Progress, check_audio, check_transcripts
-from asr.claims.verify_corpus import check_corpus, check_lock, check_manifests, check_references
-from asr.claims.verify_files import check_checkpoints, check_files, check_metrics, check_recipe_file
-from asr.claims.verify_hypotheses import check_hypotheses, check_interval
-from asr.claims.verify_keys import check_keys, check_recipe, check_seal, check_status
-from asr.claims.verify_model import check_model, check_states
-from asr.claims.verify_numbers import check_counts, check_outcomes, check_trail, check_training
 
 Checker = Callable[[Evidence], Iterable[Finding]]
 

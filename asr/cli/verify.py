@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from asr import numerics
 
 if TYPE_CHECKING:
+    from asr.claims.checks.again import Progress
     from asr.claims.findings import Check, Finding, Report
-    from asr.claims.verify_again import Progress
 
 NAME = "verify"
 MOST = 20  # findings that are printed of one check

@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read(run: Path, monkeypatch: pytest.MonkeyPatch) 
     def refuse(path: Path) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("asr.claims.verify_files.sha256_file", refuse)
+    monkeypatch.setattr("asr.claims.checks.files.sha256_file", refuse)
     assert codes(verify(run))["metrics.jsonl"] == "unreadable"
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
+from asr.claims.checks.files import read_lines
+from asr.claims.checks.hypotheses import read_hypotheses
 from asr.claims.evidence import Evidence
 from asr.claims.findings import NOTHING, Finding, NotChecked, brief, contradiction, differences, shown
-from asr.claims.verify_files import read_lines
-from asr.claims.verify_hypotheses import read_hypotheses
 from asr.corpora.leaks import find_leaks
 from asr.corpora.lock import read_lock
 from asr.corpora.reading import data_file

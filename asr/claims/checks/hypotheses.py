@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from asr.claims.checks.files import read_lines
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Code, Finding, NotChecked, contradiction, differences
-from asr.claims.verify_files import read_lines
 from asr.evaluation.hypotheses import Hypothesis, score_hypotheses
 from asr.runs.outcomes import outcomes_of
 from asr.runs.record import Record

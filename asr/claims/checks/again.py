@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
+from asr.claims.checks.corpus import PARTS, read_part
+from asr.claims.checks.hypotheses import read_hypotheses
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, NotChecked, brief, shown
-from asr.claims.verify_corpus import PARTS, read_part
-from asr.claims.verify_hypotheses import read_hypotheses
 from asr.errors import AudioError, BundleError
 from asr.manifest import Utterance, audio_digest, digest_of
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asr.claims.checks.files import is_inside
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, NotChecked, contradiction, differences
-from asr.claims.verify_files import is_inside
 from asr.errors import BundleError, TrainingError
 from asr.runs.record import Record, TrailEntry
 from asr.tokenizer import Tokenizer

@@ -1,0 +1,1 @@
+"""What of a run is checked, a file for each kind of thing."""
