@@ -25,6 +25,7 @@ Kind = Literal[
     "audio libraries",
     "machine",
     "code",
+    "change between sessions",  # of an interrupted run
     "recipe of the score",
     "layout",  # workers and processes, which must not matter
 ]
@@ -36,6 +37,7 @@ _COMPUTED: tuple[Kind, ...] = (
     "libraries",
     "device",
     "machine",
+    "change between sessions",
     "code",
 )
 _DATA: tuple[Kind, ...] = ("seed", "recipe of the data", "training data", "names of utterances")
@@ -47,7 +49,7 @@ LIKELY: Mapping[Place | None, tuple[Kind, ...]] = {
     "loss": ("recipe of the model", "recipe of the training", *_COMPUTED),
     "gradient": ("recipe of the model", "recipe of the training", *_COMPUTED),
     "update": ("recipe of the training", *_COMPUTED),
-    "epoch": (*_DATA, "recipe of the model", "recipe of the training", *_COMPUTED, "audio libraries"),
+    "epoch": (*_DATA, "recipe of the model", "recipe of the training", "audio libraries", *_COMPUTED),
     "cursor": (
         "development data",
         "recipe of the data",
@@ -71,7 +73,7 @@ _SECTIONS: dict[str, Kind] = {
     "score": "recipe of the score",
     "numerics": "determinism",
 }
-_OF_BATCHES = {"train.epochs", "train.utterances", "train.seconds", "train.micro_batches"}
+_OF_BATCHES = {"train.utterances", "train.seconds", "train.micro_batches"}
 # They say how a run is kept, not what it computes.
 _WITHOUT_EFFECT = {
     "name",
@@ -130,6 +132,17 @@ def _all(first: Record, second: Record, named: str) -> Iterator[Cause]:
         yield Cause("device", "the device", ours.device, theirs.device)
     if ours.code.digest != theirs.code.digest:
         yield Cause("code", "Attest", _code(first), _code(second))
+    changes = [
+        "; ".join(text for session in record.sessions for text in session.differs)
+        for record in (first, second)
+    ]
+    if any(changes):
+        yield Cause(
+            "change between sessions",
+            "what changed on the way",
+            changes[0] or "nothing",
+            changes[1] or "nothing",
+        )
     for key in ("workers", "processes"):
         if getattr(ours, key) != getattr(theirs, key):
             yield Cause("layout", key, str(getattr(ours, key)), str(getattr(theirs, key)))
@@ -163,7 +176,10 @@ def _of_corpus(first: Record, second: Record, named: str) -> Iterator[Cause]:
         elif ours.manifest and theirs.manifest and ours.manifest != theirs.manifest and part == "train":
             # Randomness is keyed by the id of an utterance.
             yield Cause(
-                "names of utterances", "the same recordings of train", "as named there", "under other names"
+                "names of utterances",
+                "the digest of train's ids",
+                f"{ours.manifest[:12]}…",
+                f"{theirs.manifest[:12]}…",
             )
 
 

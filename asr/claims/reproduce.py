@@ -52,7 +52,7 @@ def reproduce(
     record = given.record
     recipe = reproducible(record, changes)
     scope, start = _start(given, recipe, scope, checkpoint)
-    folder = options.out or _folder(record, recipe, scope)
+    folder = options.out or _folder(record, recipe, scope, options)
     if folder.resolve() in (given.path.resolve(), given.path.resolve().parent):
         raise RunError(f"{folder}: holds the run that is to be reproduced; choose another --out")
     settings = replace(
@@ -101,14 +101,11 @@ def reproducible(record: Record, changes: Sequence[str] = ()) -> Recipe:
     return changed(record.recipe, changes) if changes else record.recipe
 
 
-def _folder(record: Record, recipe: Recipe, scope: Scope) -> Path:
-    """The same for the same record, changes and steps, so that the same command goes on."""
-    parts = [
-        record.recipe_digest,
-        recipe.digest(),
-        record.model.weights_digest if record.model else "",
-        str(scope),
-    ]
+def _folder(record: Record, recipe: Recipe, scope: Scope, options: RunOptions) -> Path:
+    """The same for the same record, changes, steps and corpus, so that the same command goes on."""
+    weights = record.model.weights_digest if record.model else ""
+    corpus = f"{options.corpus and options.corpus.resolve()} {options.check_lock}"
+    parts = [record.recipe_digest, recipe.digest(), weights, str(scope), corpus]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
     steps = "" if scope.whole else f"-steps{scope.first}-{scope.last}"
     return Path("runs") / f"reproduce-{recipe.name}-s{recipe.seed}{steps}-{digest}"

@@ -95,7 +95,8 @@ class Trainer:
         torch.set_num_threads(threads)
         numerics.warm_up()
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            add_entry(self.learner, self.cursor, pool)
+            if not self.cursor.trail:  # where a training goes on leaves no mark
+                add_entry(self.learner, self.cursor, pool)
             while not self._finished():
                 self._run_epoch(pool)
         return self.cursor
