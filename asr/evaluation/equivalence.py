@@ -63,7 +63,9 @@ def equivalence(paired: Paired, margin: float, alpha: float = 0.05) -> Equivalen
     The last two are what Nam (1997) and Liu et al. (2002) do for pairs of proportions, a variance under the null
     hypothesis. So even two identical results are equivalent only where there are about t^2 s / margin words.
 
-    Holds for speakers such as those seen. What goes wrong with one speaker of a hundred cannot be seen in ten.
+    Holds for speakers such as those seen: what goes wrong with one speaker of a hundred cannot be seen in ten. Where
+    the rare failure is a loop that inserts more words than the utterance has, twice as many errors as words, a false
+    "equivalent" was found in up to 7 % of simulated pairs in place of 5 %.
     """
     from scipy.special import stdtrit
 
