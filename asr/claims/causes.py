@@ -132,17 +132,9 @@ def _all(first: Record, second: Record, named: str) -> Iterator[Cause]:
         yield Cause("device", "the device", ours.device, theirs.device)
     if ours.code.digest != theirs.code.digest:
         yield Cause("code", "Attest", _code(first), _code(second))
-    changes = [
-        "; ".join(text for session in record.sessions for text in session.differs)
-        for record in (first, second)
-    ]
-    if any(changes):
-        yield Cause(
-            "change between sessions",
-            "what changed on the way",
-            changes[0] or "nothing",
-            changes[1] or "nothing",
-        )
+    changes = [_changed_on_the_way(record) for record in (first, second)]
+    if changes != ["nothing", "nothing"]:  # also the same in both: that is why it may not come out again
+        yield Cause("change between sessions", "what changed on the way", changes[0], changes[1])
     for key in ("workers", "processes"):
         if getattr(ours, key) != getattr(theirs, key):
             yield Cause("layout", key, str(getattr(ours, key)), str(getattr(theirs, key)))
@@ -229,6 +221,10 @@ def differences_of(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterat
         values = ["none" if value in (NOTHING, "") else str(value) for value in (found, expected)]
         if values[0] != values[1]:
             yield key, values
+
+
+def _changed_on_the_way(record: Record) -> str:
+    return "; ".join(text for session in record.sessions for text in session.differs) or "nothing"
 
 
 def _code(record: Record) -> str:
