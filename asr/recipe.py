@@ -197,20 +197,14 @@ class Score(Frozen):
     bootstrap: Positive = 10_000  # samples for the 95 % interval
     batch_utterances: Positive = 16  # decoded together, at most
     batch_seconds: Annotated[float, Field(gt=0)] = 240.0  # of padded audio decoded together, at most
-    margin: Annotated[float, Field(gt=0, lt=1)] = (
-        0.01  # WERs that differ by less than this ratio are equivalent
-    )
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01  # WERs that differ by less (a ratio) are equivalent
 
 
 class Numerics(Frozen):
     """How floating-point arithmetic is pinned down (docs/ladder.md)."""
 
-    determinism: Literal["strict", "off"] = (
-        "strict"  # off: libraries choose, and the run cannot be repeated bit by bit
-    )
-    instructions: Literal["auto", "AVX2", "AVX512"] = (
-        "auto"  # of x86-64; auto takes AVX512 where the processor has it
-    )
+    determinism: Literal["strict", "off"] = "strict"  # off: libraries choose, and bits cannot be repeated
+    instructions: Literal["auto", "AVX2", "AVX512"] = "auto"  # of x86-64; auto: AVX512 if there, else AVX2
 
 
 class Recipe(Frozen):

@@ -59,6 +59,7 @@ class Moment:
     event: str  # as Python's audit hooks call it; "" for any of FILE_EVENTS
     name: str  # how the file's name begins; of a temporary file the name without the dot
     count: int = 1  # the how manieth time in the session
+    signal: int = signal.SIGKILL  # what it sends itself
 
 
 class Run:
@@ -131,7 +132,7 @@ class Run:
         """A started session.
 
         Args:
-            dies: when it kills itself.
+            dies: when it kills itself, or sends itself another signal.
             largest_file: bytes that a file may have, as on a full disk; 0 for any.
             killed_by_size: the kernel ends the process in the middle of writing one, instead of telling it.
         """
@@ -262,4 +263,4 @@ class _Death:
         if inside and os.path.basename(path).removeprefix(".").startswith(self.moment.name):  # noqa: PTH119
             self.left -= 1
             if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.moment.signal)

@@ -67,6 +67,7 @@ class Group:
     name: str  # of the recipe
     seeds: list[int]
     rates: list[float]  # test WER, in the order of the seeds
+    codes: int  # different versions of the code
 
     @property
     def mean(self) -> float:
@@ -158,5 +159,6 @@ def groups(records: Sequence[Record]) -> list[Group]:
     for group in found.values():
         runs = sorted(group.values(), key=lambda record: record.recipe.seed)
         rates = [record.results["test"].wer for record in runs]
-        result.append(Group(runs[0].recipe.name, [record.recipe.seed for record in runs], rates))
+        codes = {record.sessions[-1].code.digest for record in runs if record.sessions}
+        result.append(Group(runs[0].recipe.name, [record.recipe.seed for record in runs], rates, len(codes)))
     return result

@@ -3,8 +3,12 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr.numerics import available_cores
+
+if TYPE_CHECKING:
+    from asr.runs.options import RunOptions
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +25,38 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_cache(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
+    """What commands that train have in common; `out` is the run folder that they choose by themselves."""
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        metavar="PATH",
+        help="archive or folder of the corpus; without it, it is downloaded (or made, if it is synthetic)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"run folder ({out})")
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the recipe, for example --set train.epochs=3; may be given again",
+    )
+    add_device(parser)
+    add_workers(parser)
+    parser.add_argument(
+        "--processes",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes that share the micro-batches of a step, each with its workers (1); nor does this number",
+    )
+    parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
+    parser.add_argument(
+        "--any-corpus",
+        action="store_true",
+        help="accept a corpus whose identity is not that of the lock file; the record says so",
+    )
     parser.add_argument(
         "--cache",
         type=Path,
@@ -30,19 +65,27 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def run_options(options: argparse.Namespace, *, command: str, tensorboard: bool = False) -> "RunOptions":
+    """What `add_run_options` has read, for a run; `command` is for the record."""
+    from asr.runs.options import RunOptions
+
+    return RunOptions(
+        corpus=options.corpus,
+        out=options.out,
+        cache=options.cache,
+        device=options.device,
+        workers=workers_of(options, options.processes),
+        processes=options.processes,
+        fresh=options.fresh,
+        check_lock=not options.any_corpus,
+        tensorboard=tensorboard,
+        command=command,
+    )
+
+
 def workers_of(options: argparse.Namespace, processes: int = 1) -> int:
     """As asked for, or the cores of this machine shared among the processes."""
     return options.workers or max(1, available_cores() // processes)
-
-
-def add_processes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--processes",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="processes that share the micro-batches of a step, each with its workers (1); nor does this number",
-    )
 
 
 def _positive(text: str) -> int:

@@ -55,7 +55,9 @@ def print_groups(groups: Sequence[Group]) -> None:
         if len(group.seeds) > 1:
             console.print(
                 f"{group.name} test: mean WER {group.mean:.2%}, standard deviation {group.deviation:.2%} over "
-                f"{len(group.seeds)} runs (seeds {', '.join(map(str, group.seeds))})",
+                f"{len(group.seeds)} runs (seeds {', '.join(map(str, group.seeds))})"
+                + ", not all by the same code"
+                * (group.codes > 1),
                 soft_wrap=True,
             )
 

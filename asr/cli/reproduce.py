@@ -9,13 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from asr.cli.arguments import (
-    add_cache,
-    add_device,
-    add_processes,
-    add_workers,
-    workers_of,
-)
+from asr.cli.arguments import add_run_options, run_options
 from asr.cli.stopping import StopOnSignal
 
 NAME = "reproduce"
@@ -23,12 +17,7 @@ NAME = "reproduce"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", type=Path, help="a record.json by itself, or a run folder")
-    parser.add_argument(
-        "--corpus",
-        type=Path,
-        metavar="PATH",
-        help="archive or folder of the corpus; without it, it is downloaded (or made, if it is synthetic)",
-    )
+    add_run_options(parser, out="runs/reproduce-NAME-sSEED-DIGEST")
     parser.add_argument(
         "--steps",
         type=_steps,
@@ -39,27 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="begin at this one of the record (its run folder's)"
     )
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a key of the recipe on purpose, to see what it does; may be given again",
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="run folder (runs/reproduce-NAME-sSEED-DIGEST)"
-    )
-    add_device(parser)
-    add_workers(parser)
-    add_processes(parser)
-    parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
-    parser.add_argument(
-        "--any-corpus",
-        action="store_true",
-        help="accept a corpus whose identity is not that of the lock file; the verdict names what differs",
-    )
-    add_cache(parser)
     parser.add_argument("--json", action="store_true", help="the verdict for programs")
 
 
@@ -78,20 +46,9 @@ def call(options: argparse.Namespace) -> int:
     from asr.claims.verdict import Scope
     from asr.cli.comparison import print_reproduction
     from asr.cli.progress import RunProgress
-    from asr.runs.options import RunOptions
     from asr.training.reports import Interrupted
 
-    settings = RunOptions(
-        corpus=options.corpus,
-        out=options.out,
-        cache=options.cache,
-        device=options.device,
-        workers=workers_of(options, options.processes),
-        processes=options.processes,
-        fresh=options.fresh,
-        check_lock=not options.any_corpus,
-        command=f"asr reproduce {options.record.name}",
-    )
+    settings = run_options(options, command=f"asr reproduce {options.record.name}")
     stop = StopOnSignal()
     try:
         with RunProgress(record.recipe) as progress, stop:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from asr import numerics
-from asr.cli.arguments import add_cache, add_device, add_processes, add_workers, workers_of
+from asr.cli.arguments import add_run_options, run_options
 from asr.cli.stopping import StopOnSignal
 
 NAME = "run"
@@ -17,33 +17,9 @@ NAME = "run"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="a TOML file like recipes/an4.toml, or a record.json")
-    parser.add_argument(
-        "--corpus",
-        type=Path,
-        metavar="PATH",
-        help="archive or folder of the corpus; without it, it is downloaded (or made, if it is synthetic)",
-    )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="run folder (runs/NAME-sSEED-DIGEST)")
+    add_run_options(parser, out="runs/NAME-sSEED-DIGEST")
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a key of the recipe, for example --set train.epochs=3; may be given again",
-    )
-    add_device(parser)
-    add_workers(parser)
-    add_processes(parser)
-    parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events")
-    parser.add_argument(
-        "--any-corpus",
-        action="store_true",
-        help="accept a corpus whose identity is not that of the lock file; the record says so",
-    )
-    add_cache(parser)
 
 
 def call(options: argparse.Namespace) -> int:
@@ -54,22 +30,10 @@ def call(options: argparse.Namespace) -> int:
     numerics.pin(recipe.numerics.determinism, recipe.numerics.instructions)  # before torch is imported
     from asr.cli.progress import RunProgress
     from asr.cli.summary import print_summary
-    from asr.runs.options import RunOptions
     from asr.runs.run import run
     from asr.training.reports import Interrupted
 
-    settings = RunOptions(
-        corpus=options.corpus,
-        out=options.out,
-        cache=options.cache,
-        device=options.device,
-        workers=workers_of(options, options.processes),
-        processes=options.processes,
-        fresh=options.fresh,
-        check_lock=not options.any_corpus,
-        tensorboard=options.tensorboard,
-        command=_command(options),
-    )
+    settings = run_options(options, command=_command(options), tensorboard=options.tensorboard)
     stop = StopOnSignal()
     try:
         with RunProgress(recipe) as progress, stop:

@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from asr.cli.summary import print_details, print_spread
+    from asr.claims.compare import groups
+    from asr.cli.comparison import print_groups
+    from asr.cli.summary import print_details
     from asr.runs.record import read_record
 
     records = [read_record(run) for run in options.run]
@@ -25,5 +27,5 @@ def call(options: argparse.Namespace) -> int:
         return 0
     for run, record in zip(options.run, records, strict=True):
         print_details(run, record)
-    print_spread(records)
+    print_groups(groups(records))
     return 0

@@ -1,8 +1,6 @@
 """A run for people: what `asr run` ends with and `asr show` prints."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
 
 from rich.console import Console
 from rich.table import Table
@@ -145,27 +143,3 @@ def _epoch_table(record: Record) -> Table:
             "; ".join(["*"] * epoch.best + epoch.warnings),
         )
     return table
-
-
-def print_spread(records: Sequence[Record]) -> None:
-    """Mean and standard deviation of the test WER over runs that differ in their seed alone."""
-    console = Console(highlight=False, markup=False)
-    groups: dict[str, dict[str, Record]] = {}
-    for record in records:
-        if record.corpus and record.model and "test" in record.results:
-            splits = sorted(f"{name} {part.digest}" for name, part in record.corpus.splits.items())
-            key = " ".join([record.recipe.model_copy(update={"seed": 0}).digest(), *splits])
-            # By the digest of its weights, so that one run given twice counts once.
-            groups.setdefault(key, {})[record.model.weights_digest] = record
-    for group in groups.values():
-        runs = sorted(group.values(), key=lambda record: record.recipe.seed)
-        if len(runs) < 2:
-            continue
-        rates = [record.results["test"].wer for record in runs]
-        seeds = ", ".join(str(record.recipe.seed) for record in runs)
-        codes = {record.sessions[-1].code.digest for record in runs}
-        console.print(
-            f"{runs[0].recipe.name} test: mean WER {mean(rates):.2%}, standard deviation {stdev(rates):.2%} "
-            f"over {len(runs)} runs (seeds {seeds})" + (", not all by the same code" * (len(codes) > 1)),
-            soft_wrap=True,
-        )

@@ -1,0 +1,200 @@
+"""A record that is run again: the verdict of a real training, and what it takes to change it."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import miniature
+import pytest
+import soundfile
+
+from asr.claims.given import Given, read_given
+from asr.claims.reproduce import VERDICT, reproduce
+from asr.claims.reproduction import Reproduction
+from asr.claims.verdict import Scope
+from asr.errors import AsrError, CorpusError, RecipeError, RunError
+from asr.runs.options import RunOptions
+from asr.runs.record import read_record
+from asr.runs.run import run
+from asr.runs.watcher import RunWatcher
+from asr.training.reports import Interrupted, StepReport
+
+STEPS, KEPT = 9, 6  # of the training, and after which a checkpoint was kept
+RECIPE = miniature.recipe(train__digest_every=2, train__keep_checkpoints=1)
+
+
+class Told(RunWatcher):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.steps = 0
+
+    def on_message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def on_step(self, report: StepReport) -> None:
+        self.steps += 1
+
+
+# ---- all of it
+
+
+@pytest.mark.parametrize(("workers", "processes"), [(1, 1), (2, 1), (1, 2)])
+def test_bit_identical_on_any_layout(again: Again, workers: int, processes: int, tmp_path: Path) -> None:
+    found = again(workers=workers, processes=processes)
+    assert (found.verdict.name, found.verdict.exit_status) == ("bit-identical", 0)
+    assert found.verdict.reason == "all 9 steps, the weights and every transcript are the same"
+    assert (found.verdict.parting, found.other_transcripts, found.changes) == (None, [], ())
+    # It was made by two workers in one process. What is different is listed, and no reason for anything.
+    layout = {"workers": workers != 2, "processes": processes != 1}
+    assert [cause.what for cause in found.causes] == [name for name, differs in layout.items() if differs]
+    assert not any(cause.likely for cause in found.causes)
+    assert json.loads((tmp_path / "again" / VERDICT).read_text()) == json.loads(json.dumps(found.to_json()))
+    assert (found.record.status, found.folder) == ("complete", tmp_path / "again")
+
+
+def test_from_the_record_alone(again: Again, base: Path, tmp_path: Path) -> None:
+    """As somebody else has it: a file, and the corpus."""
+    alone = Path(shutil.copy(base / "record.json", tmp_path / "published.json"))
+    assert again(alone).verdict.name == "bit-identical"
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "first"),
+    [
+        ("seed=2", "start", "recipe key seed"),
+        ("augment.noise_probability=0.1", "audio", "recipe key augment.noise_probability"),
+        ("model.dropout=0.4", "loss", "recipe key model.dropout"),
+        ("train.learning_rate=0.02", "update", "recipe key train.learning_rate"),
+        ("train.patience=1", "end", "recipe key train.patience"),
+    ],
+)
+def test_a_change_on_purpose_is_found(again: Again, change: str, place: str, first: str) -> None:
+    """Whatever the verdict (all that so short a training hears is nothing), the trainings part, and why is named."""
+    found = again(changes=[change])
+    assert found.changes == (change,)
+    assert found.verdict.name in ("same transcripts", "inconclusive", "different")
+    assert found.verdict.parting is not None
+    assert found.verdict.parting.place == place
+    assert (found.causes[0].what, found.causes[0].likely) == (first, True)
+    assert len(found.causes) == 1 + ("workers" in [cause.what for cause in found.causes])
+
+
+def test_determinism_off(again: Again) -> None:
+    """Sums of gradients in float32: other bits from the first step on, or from the start."""
+    found = again(changes=["numerics.determinism=off"], workers=2)
+    assert found.verdict.name != "bit-identical"
+    assert found.verdict.parting is not None
+    assert found.verdict.parting.step <= 2
+    assert (found.causes[0].what, found.causes[0].likely) == ("recipe key numerics.determinism", True)
+    assert "gradient_sum" in [cause.what for cause in found.causes]
+
+
+def test_different(trained: tuple[Path, Path], again: Again) -> None:
+    """A run that has learned its corpus, and one epoch of the same training."""
+    corpus, folder = trained
+    record = read_record(folder)
+    assert record.results["test"].wer < 0.2
+    found = again(folder, changes=["train.epochs=1"], corpus=corpus)
+    assert (found.verdict.name, found.verdict.exit_status) == ("different", 3)
+    assert found.verdict.difference is not None
+    assert found.verdict.difference.difference > 0.5
+    assert len(found.other_transcripts) > 4
+    assert found.causes[0].what == "recipe key train.epochs"
+
+
+# ---- again and again
+
+
+def test_interrupted_it_goes_on(again: Again, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        again(should_stop=miniature.on_step(14))  # it is asked while the corpus is decoded, too
+    half = read_record(tmp_path / "again")
+    assert half.status == "interrupted"
+    assert not (tmp_path / "again" / VERDICT).exists()
+    told = Told()
+    found = again(watcher=told)
+    assert (found.verdict.name, len(found.record.sessions)) == ("bit-identical", 2)
+    assert told.steps < STEPS
+
+
+def test_a_finished_one_is_not_computed_again(again: Again, tmp_path: Path) -> None:
+    first = again()
+    written = (tmp_path / "again" / "record.json").read_bytes()
+    told = Told()
+    second = again(watcher=told)
+    assert told.steps == 0
+    assert any("nothing is computed again; --fresh does" in message for message in told.messages)
+    assert (second.verdict, second.causes) == (first.verdict, first.causes)
+    assert (tmp_path / "again" / "record.json").read_bytes() == written
+    told = Told()
+    assert again(watcher=told, fresh=True).verdict.name == "bit-identical"
+    assert told.steps == STEPS
+
+
+def test_the_run_itself_is_no_reproduction(again: Again, base: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in base.rglob("*")}
+    for given in (base, base / "record.json"):
+        for fresh in (False, True):
+            with pytest.raises(
+                RunError, match="holds the run that is to be reproduced; choose another --out"
+            ):
+                again(given, out=base, fresh=fresh)
+    assert {path: path.stat().st_mtime_ns for path in base.rglob("*")} == before
+
+
+def test_folders_are_named_by_what_is_done(
+    base: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command finds the same folder; another change or other steps have another one."""
+    monkeypatch.chdir(tmp_path)
+    given, options = read_given(base), RunOptions(corpus=home / "an4", cache=home / "cache", check_lock=False)
+    ways: list[Mapping[str, Any]] = [{}, {"scope": Scope(0, 2)}, {"scope": Scope(0, 3)}]
+    ways += [{"changes": ["train.clip=2.0"], "scope": Scope(0, 2)}, {"scope": Scope(KEPT, 7)}]
+    names = [reproduce(given, options, **way).folder for way in ways]
+    assert len(set(names)) == len(ways)
+    assert all(
+        name.parent == Path("runs") and name.name.startswith("reproduce-miniature-s1") for name in names
+    )
+    assert [reproduce(given, options, **way).folder for way in ways] == names
+
+
+# ---- mistakes
+
+
+def test_nothing_to_reproduce(again: Again, base: Path, tmp_path: Path) -> None:
+    tree = json.loads((base / "record.json").read_text())
+    empty = tmp_path / "empty.json"
+    for missing in ({"corpus": None}, {"trail": [], "epochs": []}):
+        empty.write_text(json.dumps({**tree, **missing}))
+        with pytest.raises(RunError, match="tells of no training; there is nothing to reproduce"):
+            again(empty)
+
+
+def test_changes_that_cannot_be(again: Again, tmp_path: Path) -> None:
+    for change, message in (
+        ("train.epoch=3", "unknown key train.epoch; allowed here: averaging"),
+        ("train.epochs=0", "train.epochs"),
+        ("train.epochs", "expected KEY=VALUE"),
+    ):
+        with pytest.raises(RecipeError, match=message):
+            again(changes=[change])
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_run_that_was_not_finished(again: Again, home: Path, tmp_path: Path) -> None:
+    """What it has done can be audited; a result that it does not have cannot be compared."""
+    options = RunOptions(corpus=home / "an4", out=tmp_path / "half", cache=home / "cache", check_lock=False)
+    with pytest.raises(Interrupted):
+        run(RECIPE, replace(options, last_step=5))
+    assert again(tmp_path / "half", steps=(0, 4)).verdict.reason.startswith(
+        "steps 1 to 4 of 5 have the same digests"
+    )
+    with pytest.raises(AsrError, match=r"expected FIRST:LAST with 0 <= FIRST < LAST <= 5"):
+        again(tmp_path / "half", steps=(0, 6))
+    found = again(tmp_path / "half", out=tmp_path / "whole").verdict
+    assert (found.name, found.reason) == ("not comparable", "the first run is interrupted and has no result")
