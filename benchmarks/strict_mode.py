@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,7 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
         def __init__(self) -> None:
             self.ends = [time.perf_counter()]
 
-        def on_step(self, report: StepReport) -> None:
+        def on_step(self, report: StepReport) -> None:  # noqa: ARG002
             self.ends.append(time.perf_counter())
 
     recipe = _recipe(mode)
@@ -119,11 +121,9 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
         )
         if mode.float_sum:
             trainer.computer.sum = FloatSum(beginning.model.parameters())
-        try:
+        with suppress(Interrupted):
             trainer.train()
-        except Interrupted:
-            pass
-    each = [after - before for before, after in zip(clock.ends, clock.ends[1:], strict=False)]
+    each = [after - before for before, after in pairwise(clock.ends)]
     return each[settings.warm_up :]
 
 
@@ -176,7 +176,9 @@ def _print(times: dict[str, list[float]]) -> None:
     print(f"{'':18} {'step':>9} {'fastest':>9} {'ratio':>6}")
     for name, taken in times.items():
         each = statistics.median(taken)
-        print(f"{name:18} {each * 1e3:6.0f} ms {min(taken) * 1e3:6.0f} ms {each / middle:6.2f}  {MODES[name].meaning}")
+        print(
+            f"{name:18} {each * 1e3:6.0f} ms {min(taken) * 1e3:6.0f} ms {each / middle:6.2f}  {MODES[name].meaning}"
+        )
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -8,6 +8,19 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
+def test_strict_mode(tmp_path: Path) -> None:
+    """One of its modes, few steps; each measurement is a process of its own."""
+    few = ["--rounds", "1", "--steps", "2", "--warm-up", "1"]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", BENCHMARKS / "strict_mode.py", *few, "--mode", "bare"],
+        capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    times = json.loads(done.stdout.splitlines()[-1])
+    assert len(times) == 2
+    assert min(times) > 0
+
+
 def test_recurrent_layer(tmp_path: Path) -> None:
     small = ["--utterances", "3", "--frames", "9", "--inputs", "5", "--hidden", "4", "--repeats", "3"]
     done = subprocess.run(
