@@ -105,7 +105,7 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
     recipe = _recipe(mode)
     device = numerics.choose_device("cpu", "strict" if mode.pinned else "off")
     with tempfile.TemporaryDirectory() as folder:
-        utterances = _utterances(Path(folder), 8 * (settings.steps + settings.warm_up))
+        utterances = _utterances(Path(folder), 8 * (settings.steps + settings.warm_up + 1))
         beginning = begin(recipe, utterances, device)
         clock = Clock()
         trainer = Trainer(
@@ -116,7 +116,7 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
             evaluate=_never,
             settings="",
             workers=numerics.available_cores(),
-            last_step=settings.steps + settings.warm_up - 1,
+            last_step=settings.steps + settings.warm_up,
             watcher=clock,
         )
         if mode.float_sum:

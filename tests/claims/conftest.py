@@ -2,9 +2,17 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import miniature
 import pytest
+import reproducing
+
+from asr.claims.given import read_given
+from asr.claims.reproduce import reproduce
+from asr.claims.reproduction import Reproduction
+from asr.claims.verdict import Scope
+from asr.runs.options import RunOptions
 
 
 @pytest.fixture(scope="session")
@@ -27,63 +35,32 @@ def alone(trained: tuple[Path, Path], tmp_path: Path) -> Path:
     return Path(shutil.copy(trained[1] / "record.json", tmp_path / "published.json"))
 
 
-# ---- for what is run again
-
-STEPS, KEPT = 9, 6  # of the training, and after which a checkpoint was kept
-RECIPE = miniature.recipe(train__digest_every=2, train__keep_checkpoints=1)
-
-
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus and a cache that all runs here share."""
-    folder = tmp_path_factory.mktemp("reproduce")
-    miniature.write_corpus(folder)
+    """The folder of what is reproduced: an4/, cache/ and run/."""
+    folder = tmp_path_factory.mktemp("home")
+    reproducing.finished(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def base(home: Path) -> Path:
     """The run that is reproduced; not to be changed."""
-    options = RunOptions(
-        corpus=home / "an4", out=home / "run", cache=home / "cache", workers=2, check_lock=False
-    )
-    folder, record = run(RECIPE, options)
-    assert [entry.step for entry in record.trail] == [0, 2, 3, 4, 6, 8, 9]
-    assert list(record.checkpoints) == [f"checkpoints/step-{KEPT:07d}.safetensors"]
-    return folder
-
-
-Again = Callable[..., Reproduction]
+    return home / "run"
 
 
 @pytest.fixture
-def again(home: Path, base: Path, tmp_path: Path) -> Again:
-    """Reproduces the run, or what else is given, in a folder of this test; `steps` is FIRST, LAST."""
+def again(home: Path, base: Path, tmp_path: Path) -> reproducing.Again:
+    """Reproduces the run, or what else is given, in a folder of this test; `steps` is (FIRST, LAST)."""
 
     def again(given: Path = base, steps: tuple[int, int] = (0, 0), **more: Any) -> Reproduction:
-        options = {
+        asked = {key: more.pop(key) for key in list(more) if key in RunOptions.__dataclass_fields__}
+        usual = {
             "corpus": home / "an4",
             "out": tmp_path / "again",
             "cache": home / "cache",
             "check_lock": False,
         }
-        asked = {key: more.pop(key) for key in list(more) if key in RunOptions.__dataclass_fields__}
-        return reproduce(read_given(given), RunOptions(**{**options, **asked}), scope=Scope(*steps), **more)
+        return reproduce(read_given(given), RunOptions(**{**usual, **asked}), scope=Scope(*steps), **more)
 
     return again
-
-
-@pytest.fixture
-def altered(home: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a copy of the corpus in which the last bit of one sample of one file is another."""
-
-    def altered(pattern: str) -> Path:
-        corpus = tmp_path / "altered" / "an4"
-        shutil.copytree(home / "an4", corpus)
-        (path,) = corpus.rglob(pattern)
-        samples, rate = soundfile.read(path, dtype="int16")
-        samples[len(samples) // 2] ^= 1
-        soundfile.write(path, samples, rate, subtype="PCM_16")
-        return corpus
-
-    return altered

@@ -2,43 +2,23 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import miniature
 import pytest
-import soundfile
+from reproducing import KEPT, RECIPE, STEPS, Again, Told
 
-from asr.claims.given import Given, read_given
+from asr.claims.given import read_given
 from asr.claims.reproduce import VERDICT, reproduce
-from asr.claims.reproduction import Reproduction
 from asr.claims.verdict import Scope
-from asr.errors import AsrError, CorpusError, RecipeError, RunError
+from asr.errors import AsrError, RecipeError, RunError
 from asr.runs.options import RunOptions
 from asr.runs.record import read_record
 from asr.runs.run import run
-from asr.runs.watcher import RunWatcher
-from asr.training.reports import Interrupted, StepReport
-
-STEPS, KEPT = 9, 6  # of the training, and after which a checkpoint was kept
-RECIPE = miniature.recipe(train__digest_every=2, train__keep_checkpoints=1)
-
-
-class Told(RunWatcher):
-    """Writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.steps = 0
-
-    def on_message(self, text: str) -> None:
-        self.messages.append(text)
-
-    def on_step(self, report: StepReport) -> None:
-        self.steps += 1
-
+from asr.training.reports import Interrupted
 
 # ---- all of it
 

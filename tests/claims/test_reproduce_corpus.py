@@ -1,17 +1,14 @@
 """A record that is run again on another corpus: what is other has a name, down to one bit of one sample."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import miniature
 import pytest
+from reproducing import Again, with_one_bit_changed
 
 from asr.claims.reproduce import VERDICT
-from asr.claims.reproduction import Reproduction
 from asr.errors import CorpusError, RunError
-
-Again = Callable[..., Reproduction]
 
 
 def utterance_of(base: Path, part: str) -> str:
@@ -20,9 +17,9 @@ def utterance_of(base: Path, part: str) -> str:
     return str(json.loads(lines[-1])["id"])
 
 
-def test_one_bit_of_one_training_sample(again: Again, base: Path, altered: Callable[[str], Path]) -> None:
+def test_one_bit_of_one_training_sample(again: Again, base: Path, home: Path, tmp_path: Path) -> None:
     name = utterance_of(base, "train")
-    found = again(corpus=altered(f"{name.split('/')[-1]}.wav"), workers=2)
+    found = again(corpus=with_one_bit_changed(home / "an4", name, tmp_path), workers=2)
     assert found.verdict.parting is not None
     assert (found.verdict.parting.place, found.verdict.parting.step <= 3) == (
         "audio",
@@ -33,19 +30,19 @@ def test_one_bit_of_one_training_sample(again: Again, base: Path, altered: Calla
     assert cause.what == f"the train part of an4 (changed in train: {name})"
 
 
-def test_one_bit_of_one_development_sample(again: Again, base: Path, altered: Callable[[str], Path]) -> None:
+def test_one_bit_of_one_development_sample(again: Again, base: Path, home: Path, tmp_path: Path) -> None:
     """No weight depends on it. It is named all the same."""
     name = utterance_of(base, "dev")
-    found = again(corpus=altered(f"{name.split('/')[-1]}.wav"), workers=2)
+    found = again(corpus=with_one_bit_changed(home / "an4", name, tmp_path), workers=2)
     assert found.verdict.exit_status == 0
     (cause,) = found.causes
     assert (cause.kind, cause.what) == ("development data", f"the dev part of an4 (changed in train: {name})")
 
 
-def test_one_bit_of_one_test_sample(again: Again, base: Path, altered: Callable[[str], Path]) -> None:
+def test_one_bit_of_one_test_sample(again: Again, base: Path, home: Path, tmp_path: Path) -> None:
     """An error rate on other audio cannot be compared; which audio is other must be said."""
     name = utterance_of(base, "test")
-    found = again(corpus=altered(f"{name.split('/')[-1]}.wav"), workers=2)
+    found = again(corpus=with_one_bit_changed(home / "an4", name, tmp_path), workers=2)
     assert (found.verdict.name, found.verdict.exit_status) == ("not comparable", 5)
     assert "the test parts are not the same: 6 utterances (" in found.verdict.reason
     (cause,) = found.causes
@@ -68,11 +65,11 @@ def test_a_corpus_that_is_not_that_of_the_lock_file(again: Again, tmp_path: Path
 
 
 def test_a_finished_one_says_nothing_about_another_corpus(
-    again: Again, base: Path, altered: Callable[[str], Path]
+    again: Again, base: Path, home: Path, tmp_path: Path
 ) -> None:
     """The verdict of before is not one about what is named now."""
     assert again().verdict.name == "bit-identical"
-    other = altered(f"{utterance_of(base, 'train').split('/')[-1]}.wav")
+    other = with_one_bit_changed(home / "an4", utterance_of(base, "train"), tmp_path)
     with pytest.raises(
         RunError, match=r"is of another corpus than .*; choose another --out, or start over with"
     ):

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from asr.errors import TrainingError
 from asr.training.gradients import (
     ExactSum,
-    FloatSum,
     LayerNorms,
     clip,
     layer_of,

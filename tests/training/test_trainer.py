@@ -22,10 +22,10 @@ from asr.scoring import ErrorCounts, Score
 from asr.tokenizer import build_tokenizer
 from asr.training import step as training
 from asr.training.checkpoint import read_tensors
-from asr.training.micro_batch import Example
-from asr.training.selection import select
 from asr.training.cursor import Cursor
+from asr.training.micro_batch import Example
 from asr.training.reports import EpochReport, Interrupted, StepReport, Watcher
+from asr.training.selection import select
 from asr.training.trainer import Trainer
 
 TEXTS = [miniature.words_of(f"trainer-{n}") for n in range(14)]
