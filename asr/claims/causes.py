@@ -159,7 +159,7 @@ def _of_corpus(first: Record, second: Record, named: str) -> Iterator[Cause]:
         if ours is None or theirs is None:
             continue
         if ours.digest != theirs.digest:
-            names = f" ({named})" if named and part != "test" else ""
+            names = f" ({named})" if named else ""
             texts = [
                 f"{each.utterances} utterances, {each.seconds:g} s, {each.digest[:12]}…"
                 for each in (ours, theirs)

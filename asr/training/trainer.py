@@ -113,7 +113,8 @@ class Trainer:
         saved = started = time.monotonic()
         before = cursor.seconds
         # Asked during an evaluation: everything was saved after it.
-        if self._is_over() or (self.should_stop() and self.checkpoint.exists()):
+        asked = self.ranks.from_lead([int(self.should_stop() and self.checkpoint.exists())])
+        if self._is_over() or any(asked):
             raise Interrupted(self.folder)
         while cursor.step < len(steps):
             stop = self._run_step(pool, steps, norms)
