@@ -120,6 +120,7 @@ def _start(given: Given, recipe: Recipe, scope: Scope, checkpoint: Path | None) 
             f"--steps {scope.first}:{scope.last}: expected FIRST:LAST with 0 <= FIRST < LAST <= {total}, the steps "
             "of this record"
         )
+    _check_scope(given, scope, checkpoint)
     if scope.first == 0:
         return (Scope() if scope.last == total else scope), None
     if recipe != record.recipe:
@@ -136,6 +137,22 @@ def _start(given: Given, recipe: Recipe, scope: Scope, checkpoint: Path | None) 
             f"{found}: is of step {step}, after step {scope.first}; begin there, or name an earlier one"
         )
     return Scope(step, scope.last), found
+
+
+def _check_scope(given: Given, scope: Scope, checkpoint: Path | None) -> None:
+    """What could come to nothing is said before the first step."""
+    record = given.record
+    if checkpoint is not None and scope.first == 0:
+        raise RunError("--checkpoint goes with --steps FIRST:LAST, where FIRST is its step or a later one")
+    if scope.whole and (record.status != "complete" or "test" not in record.results):
+        raise RunError(
+            f"{given.path}: this run is {record.status} and has no result to reproduce; --steps 0:N audits its training"
+        )
+    if scope.last and not record.trail and scope.last < record.epochs[0].steps:
+        raise RunError(
+            f"{given.path}: a record of format {record.format} has no trail, and tells of whole epochs; the first "
+            f"one is --steps 0:{record.epochs[0].steps}"
+        )
 
 
 def _nearest(given: Given, step: int) -> Path | None:

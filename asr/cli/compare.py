@@ -29,7 +29,10 @@ def call(options: argparse.Namespace) -> int:
     comparisons = [compare(first, other) for other in others]
     found = groups([first.record, *(other.record for other in others)])
     if options.json:
-        spread = [{"recipe": g.name, "seeds": g.seeds, "rates": g.rates, "mean": g.mean} for g in found]
+        spread = [
+            {"recipe": g.name, "seeds": g.seeds, "rates": g.rates, "mean": g.mean, "deviation": g.deviation}
+            for g in found
+        ]
         tree = {"comparisons": [comparison.to_json() for comparison in comparisons], "groups": spread}
         print(json.dumps(tree, indent=2, ensure_ascii=False))
         return 0

@@ -1,5 +1,6 @@
 """Comparisons and verdicts for people."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -151,7 +152,8 @@ def _print_verdict(
             console.print(f"  and {len(causes) - MOST} more (--json has all)")
     elif verdict.parting:
         console.print(
-            "nothing that the records hold is different: the cause is something that they do not know"
+            "nothing that the records hold is different: the cause is something that they do not know",
+            soft_wrap=True,
         )
     console.print(f"verdict: {verdict}", soft_wrap=True)
 
@@ -172,4 +174,5 @@ def _table(*headings: str) -> Table:
 
 
 def _console() -> Console:
-    return Console(highlight=False, markup=False)
+    # Wide where output goes to a file: paths and digests in one piece.
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)

@@ -32,16 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from asr.runs.record import read_record
+    from asr.claims.given import read_given
 
-    record = read_record(options.record)  # numerics are pinned as the record says, before torch is imported
+    given = read_given(options.record)  # numerics are pinned as the record says, before torch is imported
+    record = given.record
     from asr.claims.pinning import pin_like
     from asr.recipe_file import changed
 
     warning = pin_like(record, changed(record.recipe, options.changes))
     if warning:
         print(f"asr: {warning}", file=sys.stderr)
-    from asr.claims.given import Given
     from asr.claims.reproduce import reproduce
     from asr.claims.verdict import Scope
     from asr.cli.comparison import print_reproduction
@@ -53,7 +53,7 @@ def call(options: argparse.Namespace) -> int:
     try:
         with RunProgress(record.recipe) as progress, stop:
             found = reproduce(
-                Given(options.record, record),
+                given,
                 settings,
                 changes=options.changes,
                 scope=Scope(*options.steps),

@@ -38,6 +38,11 @@ class RunFolder:
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 
+    @property
+    def audit(self) -> Path:
+        """Only there when the training began at a checkpoint of another run: which one."""
+        return self.path / "audit.json"
+
     def manifest(self, split: str) -> Path:
         return self.path / "manifests" / f"{split}.jsonl"
 

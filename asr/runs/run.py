@@ -1,5 +1,6 @@
 """The end-to-end run: corpus, training, decoding, score, record. Goes on where it was interrupted."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
     """The folder's record, or a new one; a new session is not in it yet."""
     if (folder.path / RECORD).exists():
         record = read_record(folder.path)
+        _check_audit(folder, options)
         if record.status != "complete" and record.format != FORMAT:
             raise RunError(
                 f"{folder.path}: begun by an older version of Attest (record format {record.format}), which this one "
@@ -75,6 +77,19 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
         environment=read_environment(),
         sessions=[],
     )
+
+
+def _check_audit(folder: RunFolder, options: RunOptions) -> None:
+    """An audit has not computed what lies before its checkpoint: its folder must not pass for a run."""
+    began = (
+        json.loads(folder.audit.read_text(encoding="utf-8"))["checkpoint"] if folder.audit.exists() else None
+    )
+    begins = sha256_file(options.start) if options.start else None
+    if began != begins:
+        held = (
+            f"an audit that began at the checkpoint {began[:12]}…" if began else "a run that began at step 0"
+        )
+        raise RunError(f"{folder.path}: holds {held}; choose another --out, or start over with --fresh")
 
 
 def _say_that_it_is_done(folder: RunFolder, record: Record, options: RunOptions, watcher: RunWatcher) -> None:

@@ -13,7 +13,7 @@ from asr.corpora.prepare import PreparedCorpus, keep_lock, prepare
 from asr.errors import AsrError, RunError
 from asr.evaluation.decode import decode
 from asr.evaluation.hypotheses import beside_references, score_hypotheses, write_hypotheses
-from asr.files import write_text
+from asr.files import sha256_file, write_json, write_text
 from asr.manifest import Utterance, write_manifest
 from asr.model.acoustic import AcousticModel
 from asr.model.bundle import save_bundle, weights_digest
@@ -128,6 +128,8 @@ class Runner:
         # The record first: it is what makes the folder a run.
         sessions = [*self.record.sessions, session]
         self._update(status="running", environment=environment, numerics=numerics, sessions=sessions)
+        if self.options.start is not None:
+            write_json(self.folder.audit, {"checkpoint": sha256_file(self.options.start)})
         write_text(self.folder.recipe, to_toml(self.record.recipe))
 
     def _end_session(self, status: str) -> None:
