@@ -7,6 +7,7 @@ import miniature
 import pytest
 
 from asr.cli.main import main
+from asr.runs.record import Record, write_record
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,17 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return said[0]
 
     return complaint
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Callable[..., list[Path]]:
+    """Writes records into files of their own: 0.json, 1.json, ..."""
+
+    def files(*records: Record) -> list[Path]:
+        paths = []
+        for number, made in enumerate(records):
+            write_record(tmp_path, made)
+            paths.append((tmp_path / "record.json").rename(tmp_path / f"{number}.json"))
+        return paths
+
+    return files
