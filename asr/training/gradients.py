@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from asr.errors import TrainingError
 
 SCALE = 2.0**40  # resolution 9.1e-13, largest sum 8.4e6
+_PIECE = 1 << 16  # values
 _LIMIT = 2.0**62  # in fixed point; far enough from 2**63 that the sum of a step's parts cannot wrap
 
 
@@ -46,20 +47,24 @@ class ExactSum:
         Raises:
             TrainingError: a gradient is not finite, or so large that the sum of all parts could overflow.
         """
-        parts = []
-        for gradient in gradients:
-            scaled = gradient.detach().to("cpu", torch.float64) * SCALE
+        parts = [gradient.detach().to("cpu") for gradient in gradients]
+        for part in parts:
+            low, high = part.aminmax()
             # The comparison is false for NaN as well.
-            if not bool(scaled.abs().max() * share < _LIMIT):
+            if not bool(torch.maximum(-low, high).double() * SCALE * share < _LIMIT):
                 raise TrainingError(_too_large(what, _LIMIT / SCALE / share))
-            parts.append(scaled.round_().to(torch.int64))
         with self._lock:
             for total, part in zip(self._sums, parts, strict=True):
-                total += part
+                for sums, values in zip(_pieces(total), _pieces(part), strict=True):
+                    sums += values.double().mul_(SCALE).round_().to(torch.int64)
 
     def gradients(self) -> list[Tensor]:
         """The sums as float32, on the CPU."""
-        return [(total.to(torch.float64) / SCALE).float() for total in self._sums]
+        found = [torch.empty(total.shape) for total in self._sums]
+        for total, gradient in zip(self._sums, found, strict=True):
+            for sums, values in zip(_pieces(total), _pieces(gradient), strict=True):
+                values.copy_(sums.double().div_(SCALE))
+        return found
 
 
 class FloatSum:
@@ -86,6 +91,11 @@ class FloatSum:
         return [total.clone() for total in self._sums]
 
 
+def _pieces(tensor: Tensor) -> Sequence[Tensor]:
+    """Views of a contiguous tensor that fit into a core's cache: several passes over them cost a quarter."""
+    return torch.split(tensor.contiguous().view(-1), _PIECE)
+
+
 def _row(parameters: Iterable[nn.Parameter], dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
     """Zeros for all parameters in one row, and the parts of it in the parameters' shapes."""
     shapes = [parameter.shape for parameter in parameters]
@@ -103,7 +113,7 @@ def _too_large(what: str, limit: float) -> str:
 
 def squared_norms(gradients: Sequence[Tensor]) -> list[float]:
     """Of each gradient, the sum of its squares, in double precision."""
-    return [float(gradient.double().square().sum()) for gradient in gradients]
+    return [float(gradient.double().square_().sum()) for gradient in gradients]
 
 
 def clip(gradients: Sequence[Tensor], squares: Sequence[float], largest: float) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import miniature
 import pytest
+import reproducing
 
 from asr.cli.main import main
 from asr.runs.record import Record, write_record
@@ -45,3 +46,18 @@ def files(tmp_path: Path) -> Callable[..., list[Path]]:
         return paths
 
     return files
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is reproduced: an4/, cache/ and run/."""
+    folder = tmp_path_factory.mktemp("home")
+    reproducing.finished(folder)
+    return folder
+
+
+@pytest.fixture
+def again(home: Path, tmp_path: Path) -> list[str]:
+    """The command line of a reproduction, complete; its last word is the new run's folder."""
+    line = ["reproduce", home / "run", "--corpus", home / "an4", "--cache", home / "cache", "--any-corpus"]
+    return [*map(str, line), "--workers", "2", "--out", str(tmp_path / "again")]
