@@ -1,6 +1,5 @@
 """Runs a record again, all of it or some steps, and says whether its result holds."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +15,12 @@ from asr.files import write_json
 from asr.model.bundle import weights_digest
 from asr.recipe import Recipe
 from asr.recipe_file import changed
-from asr.runs.folder import RunFolder
+from asr.runs.environment import read_code, read_environment
+from asr.runs.folder import RECORD, RunFolder
 from asr.runs.options import RunOptions
 from asr.runs.record import Record, read_record
 from asr.runs.run import run
+from asr.runs.seal import canonical_digest
 from asr.runs.watcher import RunWatcher
 from asr.training.checkpoint import kept_steps, read_tensors
 from asr.training.reports import Interrupted
@@ -62,6 +63,7 @@ def reproduce(
         start=start,
         check_leaks=options.check_leaks and record.format > 1,  # before, nobody could waive anything
     )
+    before = _steps_done(folder) if not options.fresh else 0
     stopped = [False]
 
     def ask() -> bool:
@@ -85,9 +87,18 @@ def reproduce(
         causes(record, found, place, named),
         other_transcripts(record, found),
         tuple(changes),
+        _steps_done(folder) - max(before, scope.first),
     )
     write_json(folder / VERDICT, result.to_json())
     return result
+
+
+def _steps_done(folder: Path) -> int:
+    """Of a run that may not be there yet."""
+    if not (folder / RECORD).exists():
+        return 0
+    trail = read_record(folder).trail
+    return trail[-1].step if trail else 0
 
 
 def reproducible(record: Record, changes: Sequence[str] = ()) -> Recipe:
@@ -102,13 +113,19 @@ def reproducible(record: Record, changes: Sequence[str] = ()) -> Recipe:
 
 
 def _folder(record: Record, recipe: Recipe, scope: Scope, options: RunOptions) -> Path:
-    """The same for the same record, changes, steps and corpus, so that the same command goes on."""
-    weights = record.model.weights_digest if record.model else ""
-    corpus = f"{options.corpus and options.corpus.resolve()} {options.check_lock}"
-    parts = [record.recipe_digest, recipe.digest(), weights, str(scope), corpus]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    """The same for the same command on the same machine and code, so that it goes on; anything else begins anew."""
+    environment = read_environment()
+    layout = {
+        "record": [record.recipe_digest, record.model.weights_digest if record.model else ""],
+        "recipe": recipe.digest(),
+        "scope": str(scope),
+        "corpus": [str(options.corpus and options.corpus.resolve()), options.check_lock],
+        "layout": [options.workers, options.processes, options.device],
+        "code": read_code().digest,
+        "machine": [environment.processor, environment.instructions, environment.packages],
+    }
     steps = "" if scope.whole else f"-steps{scope.first}-{scope.last}"
-    return Path("runs") / f"reproduce-{recipe.name}-s{recipe.seed}{steps}-{digest}"
+    return Path("runs") / f"reproduce-{recipe.name}-s{recipe.seed}{steps}-{canonical_digest(layout)[:8]}"
 
 
 def _start(given: Given, recipe: Recipe, scope: Scope, checkpoint: Path | None) -> tuple[Scope, Path | None]:

@@ -21,6 +21,7 @@ class Reproduction:
     causes: list[Cause]
     other_transcripts: list[str]  # test utterances with another text
     changes: tuple[str, ...]  # of the recipe, made on purpose
+    computed: int  # steps of the training that this call has computed; the others were there
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -28,6 +29,7 @@ class Reproduction:
             "recipe": self.given.record.recipe.name,
             "seed": self.given.record.recipe.seed,
             "changes": list(self.changes),
+            "computed_steps": self.computed,
             "verdict": self.verdict.to_json(),
             "causes": [asdict(cause) for cause in self.causes],
             "other_transcripts": self.other_transcripts,

@@ -73,7 +73,10 @@ def print_reproduction(found: Reproduction) -> None:
     console.print(table)
     if found.changes:
         console.print(f"changed on purpose: {', '.join(found.changes)}", soft_wrap=True)
-    console.print(f"the new run: {found.folder}", soft_wrap=True)
+    was_there = "none, it is what an earlier command has left; --fresh computes it again"
+    console.print(
+        f"the new run: {found.folder}; steps computed now: {found.computed or was_there}", soft_wrap=True
+    )
     _print_verdict(console, found.verdict, found.causes, found.other_transcripts)
 
 
