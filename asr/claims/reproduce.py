@@ -54,8 +54,10 @@ def reproduce(
     recipe = reproducible(record, changes)
     scope, start = _start(given, recipe, scope, checkpoint)
     folder = options.out or _folder(record, recipe, scope, options)
-    if folder.resolve() in (given.path.resolve(), given.path.resolve().parent):
-        raise RunError(f"{folder}: holds the run that is to be reproduced; choose another --out")
+    if _holds(folder, record):
+        raise RunError(
+            f"{folder}: holds the run that is to be reproduced, or a copy of it; choose another --out"
+        )
     settings = replace(
         options,
         out=folder,
@@ -91,6 +93,14 @@ def reproduce(
     )
     write_json(folder / VERDICT, result.to_json())
     return result
+
+
+def _holds(folder: Path, record: Record) -> bool:
+    """Whether the run there is the one of the record, and not another one of the same recipe."""
+    if not (folder / RECORD).exists():
+        return False
+    there = read_record(folder)
+    return bool(there.sessions) and there.sessions[0] == record.sessions[0]
 
 
 def _steps_done(folder: Path) -> int:

@@ -13,7 +13,8 @@ from asr.recipe import Recipe
 
 RECORD = "record.json"
 # What training needs to go on, and nothing else does.
-_TRAINING = ("checkpoint.safetensors", "best.safetensors")
+CHECKPOINT = "checkpoint.safetensors"
+_TRAINING = (CHECKPOINT, "best.safetensors")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class RunFolder:
     @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Only there while the training is under way."""
+        return self.path / CHECKPOINT
 
     @property
     def audit(self) -> Path:

@@ -186,6 +186,10 @@ class Runner:
         assert self.record.corpus is not None  # set by _build
         options = self.options
         settings = settings_digest(self.record.recipe, self.record.corpus)
+        if (
+            options.start is not None and not self.folder.checkpoint.exists()
+        ):  # before the followers look for it
+            copy_checkpoint(options.start, self.folder.checkpoint)
         with several(
             options.processes,
             self.folder,
@@ -208,8 +212,6 @@ class Runner:
                 watcher=self.watcher,
                 should_stop=self.should_stop,
             )
-            if self.options.start is not None and not trainer.checkpoint.exists():
-                copy_checkpoint(self.options.start, trainer.checkpoint)
             try:
                 return trainer.train()
             finally:

@@ -12,8 +12,10 @@ import torch
 from asr import numerics
 from asr.augment import speed_of
 from asr.batching import Step, plan_epoch
+from asr.errors import TrainingError
 from asr.files import write_text
 from asr.model.acoustic import AcousticModel
+from asr.model.bundle import weights_digest
 from asr.model.tensors import write_tensors
 from asr.recipe import Recipe
 from asr.scoring import Score
@@ -25,7 +27,7 @@ from asr.training.optimiser import WeightAverage, learning_rate, new_optimiser
 from asr.training.ranks import Ranks
 from asr.training.reports import EpochReport, Interrupted, StepReport, Watcher
 from asr.training.step import StepComputer, StepSum
-from asr.training.trail import add_entry, of_numbers, short
+from asr.training.trail import add_entry, fingerprint, of_numbers, short
 
 
 class Trainer:
@@ -89,6 +91,7 @@ class Trainer:
             self.cursor = Cursor(**load_checkpoint(self.checkpoint, self.learner, self.settings))
             self._keep()
             self._write_metrics()
+        self._agree()
         self.learner.model.train()
         workers, threads = numerics.share_cores(self.recipe.numerics.determinism, self.workers)
         # Also in this thread: sums over large tensors come out otherwise with more threads.
@@ -100,6 +103,18 @@ class Trainer:
             while not self._finished():
                 self._run_epoch(pool)
         return self.cursor
+
+    def _agree(self) -> None:
+        """Raises TrainingError when the ranks do not stand at one place, with the same weights."""
+        weights = weights_digest(dict(self.learner.model.named_parameters()))
+        mine = fingerprint([repr(self.cursor.place()).encode(), weights.encode()])
+        differ = torch.tensor([int(self.ranks.from_lead([mine]) != [mine])])
+        self.ranks.add(differ)
+        if differ.any():
+            raise TrainingError(
+                f"rank {self.ranks.rank}: the processes of this training do not begin with the same weights at one "
+                "step; give the command again, or start over with --fresh"
+            )
 
     def _finished(self) -> bool:
         cursor, settings = self.cursor, self.recipe.train
