@@ -22,8 +22,9 @@ from asr.runs.record import Record, read_record
 from asr.runs.run import run
 from asr.runs.seal import canonical_digest
 from asr.runs.watcher import RunWatcher
-from asr.training.checkpoint import kept_steps, read_tensors
+from asr.training.checkpoint import kept_steps, read_cursor, read_tensors
 from asr.training.reports import Interrupted
+from asr.training.trail import place_digest
 
 VERDICT = "verdict.json"
 
@@ -194,17 +195,24 @@ def _check_state(checkpoint: Path, record: Record) -> int:
     Raises:
         RunError: it is another one, so an audit that begins there would prove nothing.
     """
-    tensors, _ = read_tensors(checkpoint)
+    tensors, notes = read_tensors(checkpoint)
+    cursor = read_cursor(checkpoint, notes)
     digests = {}
     for kind in ("weights", "average", "optimiser"):
         named = {name: value for name, value in tensors.items() if name.startswith(f"{kind}.")}
         digests[kind] = weights_digest(
             {name.removeprefix(f"{kind}."): value for name, value in named.items()}
         )
-    at = [entry for entry in record.trail if entry.weights == digests["weights"]]
-    if not at or any(getattr(at[-1], kind) != digest for kind, digest in digests.items()):
+    way = [entry for entry in record.trail if entry.step <= cursor.total_steps]
+    at = way[-1] if way else None
+    same = at is not None and at.step == cursor.total_steps and at.cursor == place_digest(cursor)
+    if not same or any(getattr(at, kind) != digest for kind, digest in digests.items()):
         raise RunError(
-            f"{checkpoint}: its weights and optimiser are not those that the record has at any step of its trail; "
-            "it is of another run, or altered"
+            f"{checkpoint}: its weights, optimiser and cursor are not those that the record has at any step of its "
+            "trail; it is of another run, or altered"
         )
-    return at[-1].step
+    if cursor.trail != [entry.model_dump() for entry in way]:
+        raise RunError(
+            f"{checkpoint}: the trail in it is not the one of the record; it is of another run, or altered"
+        )
+    return cursor.total_steps

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.numerics import available_cores, bfloat16
+from asr.numerics import DECIDING, available_cores, bfloat16
 from asr.recipe import Frozen
 
 if TYPE_CHECKING:
@@ -56,18 +56,22 @@ class Environment(Frozen):
     variables: dict[str, str]  # those that decide numerics
 
 
-def read_code() -> Code:
+def code_digest() -> str:
+    """SHA-256 over the package's source files."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
         digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def read_code() -> Code:
+    package = Path(__file__).resolve().parents[1]
     commit = _git(package, "rev-parse", "HEAD") if (package.parent / ".git").exists() else None
     status = _git(package, "status", "--porcelain", "--", ".", "../data") if commit else None
     changed = None if status is None else bool(status)
-    return Code(
-        version=version("attest-asr"), commit=commit or "", changed=changed, digest=digest.hexdigest()
-    )
+    return Code(version=version("attest-asr"), commit=commit or "", changed=changed, digest=code_digest())
 
 
 def read_environment() -> Environment:
@@ -89,7 +93,8 @@ def read_environment() -> Environment:
         variables={
             name: os.environ[name]
             for name in sorted(os.environ)
-            if name.startswith(("OMP_", "MKL_", "ATEN_CPU_", "ONEDNN_", "DNNL_", "CUBLAS_", "OPENBLAS_"))
+            if name in DECIDING
+            or name.startswith(("OMP_", "MKL_", "ATEN_CPU_", "ONEDNN_", "DNNL_", "CUBLAS_", "OPENBLAS_"))
         },
     )
 

@@ -20,6 +20,7 @@ from asr.errors import AsrError, TrainingError
 from asr.manifest import read_manifest
 from asr.numerics import choose_device
 from asr.recipe_file import load_recipe
+from asr.runs.environment import code_digest
 from asr.runs.folder import RunFolder
 from asr.runs.learning import begin
 from asr.training.ranks import Ranks, count_ready, find_store, join, leave, open_store, say_ready
@@ -66,11 +67,17 @@ def several(
         return
     # Local processes meet on the loopback device, whatever this machine's name resolves to.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    store = open_store(size)
+    store, code = open_store(size), code_digest()
     started = [
         _start(
             rank,
-            [str(folder.path), settings, *map(str, (rank, size, store.port, workers, last_step)), device],
+            [
+                str(folder.path),
+                settings,
+                *map(str, (rank, size, store.port, workers, last_step)),
+                device,
+                code,
+            ],
         )
         for rank in range(1, size)
     ]
@@ -83,7 +90,8 @@ def several(
 
 def _start(rank: int, arguments: Sequence[str]) -> Follower:
     """In a session of its own, which a Ctrl-C in the terminal does not reach; the pipe closes when the lead ends."""
-    command = [sys.executable, "-m", "asr.runs.processes", *arguments]
+    # -P: the working directory may hold other code than the lead runs.
+    command = [sys.executable, "-P", "-m", "asr.runs.processes", *arguments]
     return Follower(rank, subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
 
 
@@ -179,11 +187,14 @@ def _end_with_the_lead() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`python -m asr.runs.processes FOLDER SETTINGS RANK SIZE PORT WORKERS LAST_STEP DEVICE`, started by the lead."""
+    """`python -m asr.runs.processes` with folder, settings, rank, size, port, workers, last step, device and code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the lead tells when to stop
     threading.Thread(target=_end_with_the_lead, daemon=True).start()
-    folder, settings, rank, size, port, workers, last_step, device = arguments
+    folder, settings, rank, size, port, workers, last_step, device, code = arguments
+    if code != code_digest():
+        print(f"asr: rank {rank} of {size} found other code than the process that leads", file=sys.stderr)
+        return 1
     try:
         follow(
             RunFolder(Path(folder)),

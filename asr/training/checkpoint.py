@@ -5,6 +5,7 @@ There is no random state in it: randomness is keyed (asr.randomness).
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from asr.errors import TrainingError
 from asr.files import whole_file
 from asr.model.acoustic import AcousticModel
 from asr.model.tensors import write_tensors
+from asr.training.cursor import Cursor
 from asr.training.optimiser import WeightAverage
 
 FORMAT = "2"
@@ -48,7 +50,7 @@ def save_checkpoint(path: Path, learner: Learner, cursor: dict[str, Any], settin
     write_tensors(path, tensors, {"cursor": json.dumps(cursor), "settings": settings, "format": FORMAT})
 
 
-def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, Any]:
+def load_checkpoint(path: Path, learner: Learner, settings: str) -> Cursor:
     """Puts a checkpoint into the learner and returns its cursor.
 
     Raises:
@@ -66,8 +68,19 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> dict[str, An
         if name not in tensors or tensors[name].shape != shape:
             raise TrainingError(f"{path}: made by another version of Attest ({name} differs); use --fresh")
     _restore(learner, tensors)
-    cursor: dict[str, Any] = json.loads(notes["cursor"])
-    return cursor
+    return read_cursor(path, notes)
+
+
+def read_cursor(path: Path, notes: Mapping[str, str]) -> Cursor:
+    """From the metadata of a checkpoint.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    try:
+        return Cursor(**json.loads(notes["cursor"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise TrainingError(f"{path}: not a checkpoint of this version ({error})") from None
 
 
 def kept_epochs(epochs: int, count: int) -> set[int]:

@@ -52,7 +52,6 @@ def entry(learner: Learner, cursor: Cursor, pool: Executor) -> dict[str, Any]:
     """Digests of the state after the steps that are done. The three large ones are computed side by side."""
     jobs = [pool.submit(weights_digest, tensors) for tensors in _state(learner)]
     weights, average, optimiser = (job.result() for job in jobs)
-    place = json.dumps(cursor.place(), sort_keys=True, separators=(",", ":"))
     return {
         "step": cursor.total_steps,
         "heard": cursor.heard,
@@ -61,8 +60,14 @@ def entry(learner: Learner, cursor: Cursor, pool: Executor) -> dict[str, Any]:
         "weights": weights,
         "average": average,
         "optimiser": optimiser,
-        "cursor": hashlib.sha256(place.encode()).hexdigest(),
+        "cursor": place_digest(cursor),
     }
+
+
+def place_digest(cursor: Cursor) -> str:
+    """SHA-256 of the canonical JSON of where the training stands."""
+    place = json.dumps(cursor.place(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(place.encode()).hexdigest()
 
 
 def add_entry(learner: Learner, cursor: Cursor, pool: Executor) -> None:

@@ -88,7 +88,7 @@ class Trainer:
     def train(self) -> Cursor:
         """Raises Interrupted, or TrainingError with the step and the utterances."""
         if self.checkpoint.exists():
-            self.cursor = Cursor(**load_checkpoint(self.checkpoint, self.learner, self.settings))
+            self.cursor = load_checkpoint(self.checkpoint, self.learner, self.settings)
             self._keep()
             self._write_metrics()
         self._agree()

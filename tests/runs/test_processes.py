@@ -15,13 +15,16 @@ from sessions import Moment, Run, ended, facts, recipe
 
 from asr.errors import TrainingError
 from asr.runs import processes
+from asr.runs.environment import code_digest
 from asr.runs.folder import RunFolder
-from asr.runs.processes import main, several
+from asr.runs.processes import several
 from asr.training.reports import Interrupted
 
 # A checkpoint after every step, and so many of them that nobody is done before anything happens to them.
 LONG = {"train__checkpoint_seconds": 1e-6, "train__epochs": 400, "train__digest_every": 1000}
-SOON = 60.0  # seconds in which processes must notice, on a busy machine; where they do not, they wait for hours
+SOON = (
+    60.0  # seconds in which processes must notice, on a busy machine; where they do not, they wait for hours
+)
 
 
 @pytest.fixture
@@ -165,7 +168,9 @@ def test_a_follower_that_fails_is_named_with_its_status(
     pretender = Pretender(monkeypatch, "import sys; sys.exit(sys.stdin.read() and 0 or 1)")
     watching = threading.Timer(1.0, lambda: pretender.started[1].kill())
     watching.start()
-    with pytest.raises(TrainingError, match=r"rank 2 of 3 ended before the training began \(exit status -9\)"):
+    with pytest.raises(
+        TrainingError, match=r"rank 2 of 3 ended before the training began \(exit status -9\)"
+    ):
         pretender.gather(tmp_path, 3)
     assert [process.poll() is not None for process in pretender.started] == [True, True]
 
@@ -178,7 +183,10 @@ def test_followers_are_told_all_that_they_need(tmp_path: Path, monkeypatch: pyte
     ports = {words[4] for words in pretender.told}
     assert len(ports) == 1
     (port,) = ports
-    assert pretender.told == [[str(tmp_path), "digest", rank, "3", port, "3", "7", "cpu"] for rank in ("1", "2")]
+    code = code_digest()
+    assert pretender.told == [
+        [str(tmp_path), "digest", rank, "3", port, "3", "7", "cpu", code] for rank in ("1", "2")
+    ]
     assert [process.returncode for process in pretender.started] == [0, 0]
 
 

@@ -5,13 +5,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from asr.errors import TrainingError
 from asr.model.acoustic import new_model
 from asr.model.bundle import weights_digest
 from asr.recipe import FrontEnd, Model, Train
-from asr.training.checkpoint import Learner, load_checkpoint, read_tensors, save_checkpoint, write_tensors
+from asr.training.checkpoint import (
+    Learner,
+    copy_checkpoint,
+    keep_checkpoint,
+    kept_checkpoint,
+    kept_epochs,
+    kept_steps,
+    load_checkpoint,
+    read_tensors,
+    save_checkpoint,
+    write_tensors,
+)
+from asr.training.cursor import Cursor
 from asr.training.optimiser import WeightAverage, new_optimiser
 
 CURSOR = {"epoch": 3, "loss": 0.1 + 0.2, "best_errors": [3, 1], "squares": {"output": 1e-300}}
@@ -48,7 +62,7 @@ def test_training_goes_on_as_if_nothing_had_been(saved: tuple[Path, Learner]) ->
     path, ours = saved
     other = learner(2)
     train(other, 2, seed=3)
-    assert load_checkpoint(path, other, "settings-a") == CURSOR
+    assert load_checkpoint(path, other, "settings-a") == Cursor(**CURSOR)
     assert digests(other) == digests(ours)
     train(ours, 5, seed=2)
     train(other, 5, seed=2)
@@ -133,3 +147,121 @@ def test_tensors_of_any_layout_come_back(tmp_path: Path) -> None:
 def test_cursor_is_exact(saved: tuple[Path, Learner]) -> None:
     _, notes = read_tensors(saved[0])
     assert json.loads(notes["cursor"]) == CURSOR
+
+
+@pytest.mark.parametrize(
+    ("epochs", "count", "expected"),
+    [
+        (70, 3, {18, 35, 52}),  # 17.5, 35 and 52.5, halves to the even one
+        (8, 3, {2, 4, 6}),
+        (4, 2, {1, 3}),
+        (3, 2, {1, 2}),
+        (2, 3, {1}),  # 0.5, 1, 1.5: neither the beginning nor the end
+        (1, 3, set()),
+        (50, 0, set()),
+    ],
+)
+def test_epochs_whose_checkpoints_are_kept(epochs: int, count: int, expected: set[int]) -> None:
+    assert kept_epochs(epochs, count) == expected
+
+
+@given(st.integers(1, 200), st.integers(0, 60))
+def test_kept_epochs_are_spread(epochs: int, count: int) -> None:
+    kept = sorted(kept_epochs(epochs, count))
+    assert len(kept) <= count
+    assert all(0 < epoch < epochs for epoch in kept)
+    if epochs > 2 * (count + 1):
+        gaps = [after - before for before, after in zip([0, *kept], [*kept, epochs], strict=True)]
+        assert len(kept) == count
+        assert max(gaps) - min(gaps) <= 2
+
+
+def test_kept_checkpoint_stays_as_it_was(saved: tuple[Path, Learner]) -> None:
+    """The next checkpoint takes the name of the last, not its contents."""
+    path, ours = saved
+    kept = kept_checkpoint(path.parent, 5)
+    keep_checkpoint(path, 5)
+    assert kept.relative_to(path.parent).as_posix() == "checkpoints/step-0000005.safetensors"
+    assert kept.samefile(path)  # no more room than one
+    contents = path.read_bytes()
+    train(ours, 1, seed=2)
+    save_checkpoint(path, ours, CURSOR, "settings-a")
+    assert path.read_bytes() != contents
+    assert kept.read_bytes() == contents
+    assert [item.name for item in kept.parent.iterdir()] == [kept.name]
+
+
+def test_what_is_kept_is_not_kept_again(saved: tuple[Path, Learner]) -> None:
+    path, _ = saved
+    keep_checkpoint(path, 5)
+    path.write_bytes(b"another one")
+    kept = kept_checkpoint(path.parent, 5)
+    kept.unlink()
+    kept.write_bytes(b"kept")
+    keep_checkpoint(path, 5)
+    assert kept.read_bytes() == b"kept"
+
+
+def test_kept_where_files_cannot_have_two_names(
+    saved: tuple[Path, Learner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = saved
+
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    keep_checkpoint(path, 5)
+    kept = kept_checkpoint(path.parent, 5)
+    assert not kept.samefile(path)
+    assert kept.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("dies", ["hardlink_to", "replace"])
+def test_dead_while_a_checkpoint_is_kept(
+    saved: tuple[Path, Learner], monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """Before the link and before the rename: there is none, and asked again it is kept."""
+    path, _ = saved
+
+    class Dead(BaseException):
+        pass
+
+    def die(self: Path, target: Path) -> None:
+        raise Dead
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, dies, die)
+        with pytest.raises(Dead):
+            keep_checkpoint(path, 5)
+    assert kept_steps(path.parent) == {}
+    assert read_tensors(path)[0]
+    keep_checkpoint(path, 5)
+    assert kept_steps(path.parent) == {5: kept_checkpoint(path.parent, 5)}
+
+
+def test_kept_steps_are_found_by_their_names(tmp_path: Path) -> None:
+    assert kept_steps(tmp_path) == {}
+    (tmp_path / "checkpoints").mkdir()
+    names = ("step-0000020", "step-0000003", "step-12345678", "step-", "step-x", "other-0000004")
+    for name in names:
+        (tmp_path / "checkpoints" / f"{name}.safetensors").touch()
+    (tmp_path / "checkpoints" / ".step-0000009.safetensors.ab12.part").touch()
+    found = kept_steps(tmp_path)
+    assert set(found) == {3, 20, 12345678}
+    assert all(path == kept_checkpoint(tmp_path, step) for step, path in found.items())
+
+
+def test_a_copy_is_of_its_own(saved: tuple[Path, Learner], tmp_path: Path) -> None:
+    """An audit begins at a kept checkpoint and must leave it alone."""
+    path, ours = saved
+    copy = tmp_path / "other" / "c.safetensors"
+    copy_checkpoint(path, copy)
+    assert not copy.samefile(path)
+    contents = path.read_bytes()
+    assert copy.read_bytes() == contents
+    other = learner(2)
+    assert load_checkpoint(copy, other, "settings-a") == Cursor(**CURSOR)
+    assert digests(other) == digests(ours)
+    copy.write_bytes(b"")
+    assert path.read_bytes() == contents

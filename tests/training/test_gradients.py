@@ -135,6 +135,92 @@ def test_as_many_gradients_as_parameters() -> None:
         ExactSum(parameters()).add(shaped([1.0] * 11)[:2], 1, "all")
 
 
+def float_total(gradients: list[list[float]]) -> list[list[float]]:
+    plain = FloatSum(parameters())
+    for gradient in gradients:
+        plain.add(shaped(gradient), len(gradients), "all")
+    return [value.flatten().tolist() for value in plain.gradients()]
+
+
+def test_float_sum_by_hand() -> None:
+    """Float32 has 24 bits: 2**24 + 1 is 2**24, but 1 + 1 comes first the other way round."""
+    big = 2.0**24
+    assert float_total([[big] * 11, [1.0] * 11, [1.0] * 11])[1] == [big] * 4
+    assert float_total([[1.0] * 11, [1.0] * 11, [big] * 11])[1] == [big + 2] * 4
+    assert total([[n] * 11 for n in (1.0, 1.0, big / 8)]) == total([[n] * 11 for n in (big / 8, 1.0, 1.0)])
+
+
+@given(parts)
+def test_float_sum_is_a_sum(gradients: list[list[float]]) -> None:
+    found = [value for tensor in float_total(gradients) for value in tensor]
+    for place, value in enumerate(found):
+        of_place = [gradient[place] for gradient in gradients]
+        largest = sum(map(abs, of_place))
+        assert value == pytest.approx(math.fsum(of_place), abs=len(gradients) * 2.0**-24 * largest + 1e-30)
+
+
+def test_float_sum_begins_anew_and_gives_copies() -> None:
+    plain = FloatSum(parameters())
+    plain.add(shaped([1.0] * 11), 2, "a")
+    before = plain.gradients()
+    plain.clear()
+    plain.add(shaped([2.0] * 11), 2, "a")
+    assert [value.unique().tolist() for value in before] == [[1.0]] * 3
+    assert [value.unique().tolist() for value in plain.gradients()] == [[2.0]] * 3
+    assert [value.shape for value in before] == [torch.Size(shape) for shape in SHAPES]
+    before[0].zero_()
+    assert plain.gradients()[0].unique().tolist() == [2.0]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_float_sum_names_what_is_not_finite(bad: float) -> None:
+    plain = FloatSum(parameters())
+    gradient = shaped([0.5] * 11)
+    gradient[2].fill_(bad)
+    with pytest.raises(TrainingError, match="epoch 3, step 7, utterances a, b: a gradient is not finite"):
+        plain.add(gradient, 2, "epoch 3, step 7, utterances a, b")
+    assert not any(value.any() for value in plain.gradients())
+
+
+def test_float_sum_from_several_workers_loses_nothing() -> None:
+    """The order is theirs, every part is in it: whole numbers this small add up exactly."""
+    big = [nn.Parameter(torch.zeros(300, 40))]
+    plain = FloatSum(big)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: plain.add([torch.full((300, 40), float(n))], 100, "all"), range(100)))
+    assert plain.gradients()[0].unique().tolist() == [4950.0]
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [(ExactSum, torch.int64), (FloatSum, torch.float32)])
+def test_one_row_for_all_parameters(kind: type[ExactSum] | type[FloatSum], dtype: torch.dtype) -> None:
+    """What ranks exchange is the sum itself, in the order of the parameters."""
+    sums = kind(parameters())
+    sums.add(shaped([float(n) for n in range(11)]), 1, "a")
+    assert (sums.flat.shape, sums.flat.dtype) == ((11,), dtype)
+    scale = 2**40 if dtype == torch.int64 else 1
+    assert sums.flat.tolist() == [n * scale for n in range(11)]
+    sums.flat += sums.flat.clone()
+    assert [value.flatten().tolist() for value in sums.gradients()] == [
+        [0.0, 2.0, 4.0, 6.0, 8.0, 10.0],
+        [12.0, 14.0, 16.0, 18.0],
+        [20.0],
+    ]
+
+
+def test_larger_than_a_piece_and_not_in_order() -> None:
+    """Sums are made in pieces that fit into a cache; the last one is short, and a gradient may be a transposed view."""
+    shape = (523, 401)  # three pieces and a bit
+    generator = torch.Generator().manual_seed(1)
+    one, two = (torch.randn(shape[::-1], generator=generator).T for _ in range(2))
+    assert not one.is_contiguous()
+    exact = ExactSum([nn.Parameter(torch.zeros(shape))])
+    for part in (one, two):
+        exact.add([part], 2, "all")
+    (found,) = exact.gradients()
+    expected = ((one.double() * 2**40).round() + (two.double() * 2**40).round()) / 2**40
+    assert torch.equal(found, expected.float())
+
+
 def test_clip_scales_all_gradients_together() -> None:
     gradients = [torch.tensor([3.0, 0.0]), torch.tensor([[4.0]])]
     assert clip(gradients, squared_norms(gradients), 2.5) == pytest.approx(5.0)
