@@ -42,7 +42,7 @@ KEYS: dict[str, Any] = {
 STEPS = 20
 
 _nursery = multiprocessing.get_context("forkserver")
-_nursery.set_forkserver_preload(["asr.cli.main", "asr.cli.progress", "asr.cli.summary", "asr.runs.run", "torch._inductor"])
+_nursery.set_forkserver_preload(["asr.cli.main", "asr.cli.progress", "asr.cli.summary", "asr.runs.run"])
 
 
 def recipe(**changes: Any) -> Recipe:

@@ -18,11 +18,12 @@ from asr.recipe_file import changed
 from asr.runs.environment import read_code, read_environment
 from asr.runs.folder import RECORD, RunFolder
 from asr.runs.options import RunOptions
-from asr.runs.record import Record, read_record
+from asr.runs.record import Record, TrailEntry, read_record
 from asr.runs.run import run
 from asr.runs.seal import canonical_digest
 from asr.runs.watcher import RunWatcher
 from asr.training.checkpoint import kept_steps, read_cursor, read_tensors
+from asr.training.cursor import Cursor
 from asr.training.reports import Interrupted
 from asr.training.trail import place_digest
 
@@ -205,7 +206,7 @@ def _check_state(checkpoint: Path, record: Record) -> int:
         )
     way = [entry for entry in record.trail if entry.step <= cursor.total_steps]
     at = way[-1] if way else None
-    same = at is not None and at.step == cursor.total_steps and at.cursor == place_digest(cursor)
+    same = at is not None and at.step == cursor.total_steps and _same_place(cursor, at, record)
     if not same or any(getattr(at, kind) != digest for kind, digest in digests.items()):
         raise RunError(
             f"{checkpoint}: its weights, optimiser and cursor are not those that the record has at any step of its "
@@ -216,3 +217,12 @@ def _check_state(checkpoint: Path, record: Record) -> int:
             f"{checkpoint}: the trail in it is not the one of the record; it is of another run, or altered"
         )
     return cursor.total_steps
+
+
+def _same_place(cursor: Cursor, at: TrailEntry, record: Record) -> bool:
+    """The trail's entry at the end of an epoch is from before its evaluation, a checkpoint there from after it."""
+    if place_digest(cursor) == at.cursor:
+        return True
+    epochs = [epoch.model_dump(mode="json") for epoch in record.epochs[: cursor.epoch]]
+    steps = sum(epoch.steps for epoch in record.epochs[: cursor.epoch])
+    return cursor.step == 0 and steps == cursor.total_steps and cursor.epochs == epochs

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from asr.errors import TrainingError
 from asr.training.gradients import (
     ExactSum,
+    FloatSum,
+    FloatSum,
     LayerNorms,
     clip,
     layer_of,

@@ -136,7 +136,7 @@ def test_floats_added_by_gloo_depend_on_the_number_of_ranks(told: Any) -> None:
 @given(st.integers(1, 9), st.integers(0, 50))
 def test_every_micro_batch_has_one_rank(size: int, micro_batches: int) -> None:
     shares = [[i for i in range(micro_batches) if Ranks(rank, size).computes(i)] for rank in range(size)]
-    assert sorted(sum(shares, [])) == list(range(micro_batches))
+    assert sorted(index for share in shares for index in share) == list(range(micro_batches))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1  # shared fairly
 
 

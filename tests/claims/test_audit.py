@@ -1,0 +1,293 @@
+"""Some steps of a record that are run again, from nothing or from a checkpoint that is known to be the record's."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import miniature
+import pytest
+import torch
+from reproducing import KEPT, STEPS, Again, Told
+from safetensors.torch import save_file
+
+from asr.claims.trails import FirstDifference
+from asr.errors import AsrError, RunError, TrainingError
+from asr.runs.options import RunOptions
+from asr.runs.record import read_record
+from asr.runs.run import run
+from asr.training.checkpoint import kept_steps, read_tensors
+from asr.training.reports import Interrupted
+
+
+@pytest.fixture
+def kept(base: Path) -> Path:
+    """The checkpoint that the run has kept."""
+    return base / "checkpoints" / f"step-{KEPT:07d}.safetensors"
+
+
+@pytest.fixture
+def stopped(home: Path, tmp_path: Path) -> Callable[..., Path]:
+    """The checkpoint of a run that was stopped after some step, perhaps with other keys of the recipe."""
+
+    def stopped(step: int, **changes: Any) -> Path:
+        options = RunOptions(
+            corpus=home / "an4", out=tmp_path / f"stopped-{step}", cache=home / "cache", check_lock=False
+        )
+        keys = {"train__digest_every": 2, "train__keep_checkpoints": 1, **changes}
+        with pytest.raises(Interrupted):
+            run(miniature.recipe(**keys), replace(options, last_step=step))
+        return tmp_path / f"stopped-{step}" / "checkpoint.safetensors"
+
+    return stopped
+
+
+@pytest.mark.parametrize(
+    ("asked", "begun"),
+    [
+        ((0, 1), 0),
+        ((0, 4), 0),
+        ((0, KEPT), 0),
+        ((KEPT, 7), KEPT),
+        ((KEPT, STEPS), KEPT),
+        ((7, 8), KEPT),
+        ((8, 9), KEPT),
+    ],
+)
+def test_from_nothing_or_from_the_last_checkpoint_before(
+    again: Again, asked: tuple[int, int], begun: int
+) -> None:
+    told = Told()
+    found = again(steps=asked, watcher=told)
+    assert (found.verdict.name, found.verdict.exit_status, found.verdict.parting) == (
+        "bit-identical",
+        0,
+        None,
+    )
+    assert told.steps == found.verdict.steps == asked[1] - begun  # no more than was asked for
+    assert found.verdict.reason == (
+        f"steps {begun + 1} to {asked[1]} of 9 have the same digests; the others were not run again"
+    )
+    assert (found.record.status, found.record.results, found.record.model) == ("interrupted", {}, None)
+
+
+@pytest.mark.parametrize(("workers", "processes"), [(2, 1), (1, 2)])
+def test_on_any_layout(again: Again, workers: int, processes: int) -> None:
+    found = again(steps=(KEPT, STEPS), workers=workers, processes=processes)
+    assert (found.verdict.name, found.verdict.steps) == ("bit-identical", 3)
+
+
+def test_all_steps_are_the_whole_run(again: Again) -> None:
+    found = again(steps=(0, STEPS))
+    assert found.verdict.reason.startswith("all 9 steps, the weights and every transcript")
+    assert found.record.status == "complete"
+
+
+def test_the_record_and_its_checkpoint_by_themselves(
+    again: Again, base: Path, kept: Path, tmp_path: Path
+) -> None:
+    alone = Path(shutil.copy(base / "record.json", tmp_path / "published.json"))
+    elsewhere = Path(shutil.copy(kept, tmp_path / "kept.safetensors"))
+    assert again(alone, steps=(7, 9), checkpoint=elsewhere).verdict.steps == 3
+    assert elsewhere.read_bytes() == kept.read_bytes()  # it was copied, not gone on with
+    with pytest.raises(RunError, match=r"no checkpoint at or before step 7 is at hand; .* --steps 0:9"):
+        again(alone, steps=(7, 9))
+
+
+def test_interrupted_it_goes_on(again: Again, base: Path, tmp_path: Path) -> None:
+    for steps, step, done in (((KEPT, STEPS), 2, 1), ((0, 8), 4, 3)):
+        asked = [0]
+
+        def stop(step: int = step, asked: list[int] = asked) -> bool:
+            """When the training has begun: the folder has its checkpoint, or the steps are counted."""
+            asked[0] += (tmp_path / f"to-{steps[1]}" / "manifests" / "test.jsonl").exists()  # noqa: B023
+            return asked[0] >= step
+
+        out = tmp_path / f"to-{steps[1]}"
+        with pytest.raises(Interrupted):
+            again(steps=steps, out=out, should_stop=stop)
+        assert not (out / "verdict.json").exists()
+        told = Told()
+        found = again(steps=steps, out=out, watcher=told)
+        assert (found.verdict.name, found.verdict.steps) == ("bit-identical", steps[1] - steps[0])
+        assert 0 < told.steps <= steps[1] - steps[0] - done + 1
+
+
+def test_asked_again_it_is_not_computed_again(again: Again) -> None:
+    for steps in ((0, 4), (KEPT, 8)):
+        first = again(steps=steps, fresh=True)
+        told = Told()
+        assert again(steps=steps, watcher=told).verdict == first.verdict
+        assert told.steps == 0
+
+
+def test_a_change_is_found_in_the_first_steps(again: Again) -> None:
+    found = again(steps=(0, 2), changes=["seed=2"])
+    assert (found.verdict.name, found.verdict.exit_status) == ("inconclusive", 4)
+    assert found.verdict.parting == FirstDifference(0, -1, "start", 0)
+    assert found.verdict.reason.startswith(
+        "of steps 1 to 2 of 9, the first difference is at the start: the weights"
+    )
+    assert found.causes[0].what == "recipe key seed"
+
+
+def test_a_difference_after_the_checkpoint_is_found(again: Again, base: Path, tmp_path: Path) -> None:
+    """A record that says something else of step 8 than what comes of it."""
+    tree = json.loads((base / "record.json").read_text())
+    (entry,) = (entry for entry in tree["trail"] if entry["step"] == 8)
+    entry["loss"] = entry["loss"][:-1] + ("0" if entry["loss"][-1] != "0" else "1")
+    other = tmp_path / "other"
+    shutil.copytree(base, other)
+    (other / "record.json").write_text(json.dumps(tree))
+    found = again(other, steps=(7, 9))
+    assert (found.verdict.name, found.verdict.parting) == ("inconclusive", FirstDifference(8, 7, "loss", 0))
+    assert found.causes[:1] == [
+        cause for cause in found.causes if cause.what == "workers"
+    ]  # the record says 2
+    assert again(other, steps=(KEPT, 7), out=tmp_path / "before").verdict.name == "bit-identical"
+
+
+# ---- checkpoints that are not the record's
+
+
+def rewritten(
+    checkpoint: Path, change: Callable[[dict[str, torch.Tensor], dict[str, str]], None], to: Path
+) -> Path:
+    tensors, notes = read_tensors(checkpoint)
+    change(tensors, notes)
+    save_file(tensors, to, notes)
+    return to
+
+
+@pytest.mark.parametrize(
+    "kind", ["weights", "average", "optimiser.exp_avg", "optimiser.exp_avg_sq", "optimiser.step"]
+)
+def test_an_altered_checkpoint_is_refused(again: Again, kept: Path, kind: str, tmp_path: Path) -> None:
+    """One number of one tensor."""
+
+    def change(tensors: dict[str, torch.Tensor], _notes: dict[str, str]) -> None:
+        name = sorted(name for name in tensors if name.startswith(f"{kind}."))[-1]
+        tensors[name].view(-1)[-1] += 1e-3 if kind != "optimiser.step" else 1
+
+    other = rewritten(kept, change, tmp_path / "altered.safetensors")
+    with pytest.raises(RunError, match=r"altered\.safetensors: its weights and optimiser are not those"):
+        again(steps=(KEPT, STEPS), checkpoint=other)
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_missing_tensor_is_refused(again: Again, kept: Path, tmp_path: Path) -> None:
+    def change(tensors: dict[str, torch.Tensor], _notes: dict[str, str]) -> None:
+        del tensors[sorted(tensors)[0]]
+
+    with pytest.raises(RunError, match="of another run, or altered"):
+        again(steps=(KEPT, STEPS), checkpoint=rewritten(kept, change, tmp_path / "less.safetensors"))
+
+
+def test_a_checkpoint_that_says_it_is_elsewhere_proves_nothing(
+    again: Again, kept: Path, tmp_path: Path
+) -> None:
+    """Weights of step 6, and a cursor of another place: whatever comes of it, it is not the same."""
+
+    def change(_tensors: dict[str, torch.Tensor], notes: dict[str, str]) -> None:
+        cursor = json.loads(notes["cursor"])
+        cursor["epoch"] = 0  # the plan of the first epoch, and not of the third
+        notes["cursor"] = json.dumps(cursor)
+
+    other = rewritten(kept, change, tmp_path / "elsewhere.safetensors")
+    try:
+        found = again(steps=(KEPT, STEPS), checkpoint=other)
+    except AsrError:
+        return
+    assert found.verdict.name == "inconclusive"
+    assert found.verdict.parting is not None
+
+
+def test_a_checkpoint_of_another_run_is_refused(
+    again: Again, stopped: Callable[..., Path], base: Path
+) -> None:
+    with pytest.raises(RunError, match=r"it is of another run, or altered"):
+        again(steps=(KEPT, STEPS), checkpoint=stopped(4, seed=2))
+    with pytest.raises(RunError, match=r"it is of another run, or altered"):
+        again(steps=(KEPT, STEPS), checkpoint=base / "model" / "weights.safetensors")
+
+
+def test_a_checkpoint_of_the_same_training_is_taken(again: Again, stopped: Callable[..., Path]) -> None:
+    """Who else has run it has the same bits; also in the middle of an epoch, where the record has a digest."""
+    found = again(steps=(5, 9), checkpoint=stopped(4))
+    assert (found.verdict.name, found.verdict.steps) == ("bit-identical", 5)
+
+
+def test_a_checkpoint_after_the_first_step_is_refused(again: Again, kept: Path) -> None:
+    with pytest.raises(RunError, match=r"is of step 6, after step 4; begin there, or name an earlier one"):
+        again(steps=(4, STEPS), checkpoint=kept)
+
+
+def test_no_checkpoint_at_hand(again: Again, base: Path) -> None:
+    with pytest.raises(RunError, match=r"no checkpoint at or before step 5 is at hand; .* --steps 0:9"):
+        again(steps=(5, STEPS))
+
+
+def test_no_such_file(again: Again, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"gone\.safetensors: not a readable safetensors file"):
+        again(steps=(KEPT, STEPS), checkpoint=tmp_path / "gone.safetensors")
+
+
+def test_a_checkpoint_on_another_corpus_is_refused(again: Again, tmp_path: Path) -> None:
+    """Its epoch is planned over other utterances."""
+    with pytest.raises(TrainingError, match="this checkpoint belongs to another recipe or corpus"):
+        again(steps=(KEPT, STEPS), corpus=miniature.write_corpus(tmp_path / "other", train=20))
+
+
+def test_changes_from_a_checkpoint_on(again: Again) -> None:
+    with pytest.raises(RunError, match="--steps from a checkpoint cannot change the recipe; begin at step 0"):
+        again(steps=(KEPT, STEPS), changes=["train.clip=2.0"])
+
+
+@pytest.mark.parametrize("steps", [(0, 10), (6, 10), (9, 10), (5, 3), (4, 4), (0, 999_999)])
+def test_steps_that_there_are_not(again: Again, steps: tuple[int, int], tmp_path: Path) -> None:
+    first, last = steps
+    with pytest.raises(
+        RunError, match=rf"--steps {first}:{last}: expected FIRST:LAST with .* LAST <= 9, the steps of"
+    ):
+        again(steps=steps)
+    assert not (tmp_path / "again").exists()
+
+
+# ---- what was not computed here is not claimed
+
+
+def test_an_audit_is_not_gone_on_with_as_a_whole_run(again: Again, trained: tuple[Path, Path]) -> None:
+    """It began at the record's own checkpoint: the steps before were never run here."""
+    corpus, folder = trained
+    record, early = read_record(folder), min(kept_steps(folder))
+    total = record.trail[-1].step
+    assert record.model is not None
+    assert (
+        sum(epoch.steps for epoch in record.epochs[: record.model.best_epoch]) > early
+    )  # so the best is known
+    assert again(folder, steps=(early, total), corpus=corpus).verdict.steps == total - early
+    told = Told()
+    try:
+        found = again(folder, corpus=corpus, watcher=told)
+    except AsrError as error:
+        assert "--fresh" in str(error) or "--out" in str(error)
+    else:
+        assert told.steps == total or not found.verdict.reason.startswith("all ")
+
+
+def test_an_earlier_audit_is_not_gone_on_with_from_a_later_one(
+    again: Again, trained: tuple[Path, Path]
+) -> None:
+    corpus, folder = trained
+    total = read_record(folder).trail[-1].step
+    early, *_, late = sorted(kept_steps(folder))
+    assert again(folder, steps=(late, late + 1), corpus=corpus).verdict.steps == 1
+    told = Told()
+    try:
+        found = again(folder, steps=(early, total), corpus=corpus, watcher=told)
+    except AsrError as error:
+        assert "--fresh" in str(error) or "--out" in str(error)
+    else:
+        assert told.steps == found.verdict.steps
