@@ -36,14 +36,8 @@ _CPU_FLAGS = {
     "AVX512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx2", "fma"},
 }
 # oneDNN reads the old names, too.
-DECIDING = (
-    *_ONE_THREAD,
-    *_PRECISION,
-    "MKL_CBWR",
-    "ATEN_CPU_CAPABILITY",
-    "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA",
-)
+_OF_KERNELS = ("MKL_CBWR", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+DECIDING = (*_ONE_THREAD, *_PRECISION, *_OF_KERNELS)
 
 
 def pin(determinism: Determinism = "strict", instructions: str = "auto") -> None:
@@ -61,8 +55,9 @@ def pin(determinism: Determinism = "strict", instructions: str = "auto") -> None
         return
     os.environ.update(_ONE_THREAD)
     os.environ.update(_PRECISION)
+    for name in _OF_KERNELS:  # of the shell
+        os.environ.pop(name, None)
     os.environ.update(_kernels(instructions))
-    os.environ.pop("DNNL_MAX_CPU_ISA", None)
     _limit_threads_of_torch()
 
 

@@ -81,7 +81,8 @@ class Group:
 
 def compare(first: Given, second: Given) -> Comparison:
     """The second result beside the first."""
-    verdict = judge(first.record, second.record)
+    # The narrower of both: whoever chose one afterwards, to be equivalent, gains nothing.
+    verdict = judge(first.record, second.record, margin=second.record.recipe.score.margin)
     tests, no_tests = _tests(first, second)
     named = name_differing(first.record, first.folder, second.record, second.folder)
     place = verdict.parting.place if verdict.parting else None

@@ -1,5 +1,7 @@
 """Numerics as a record had them. Imports no torch: what is set here must be set before that."""
 
+import platform
+
 from asr import numerics
 from asr.recipe import Recipe
 from asr.runs.record import Record
@@ -14,6 +16,12 @@ def pin_like(record: Record, recipe: Recipe) -> str:
     if recipe.numerics != record.recipe.numerics or recipe.numerics.determinism == "off":
         numerics.pin(recipe.numerics.determinism, recipe.numerics.instructions)
         return ""
+    if record.environment.machine != platform.machine():
+        numerics.pin("strict", "auto")
+        return (
+            f"the record was computed on {record.environment.machine}, and this is {platform.machine()}: other bits "
+            "are to be expected"
+        )
     wanted = {"avx2": "AVX2", "avx512": "AVX512"}.get(
         record.environment.variables.get("ATEN_CPU_CAPABILITY", "")
     )

@@ -67,7 +67,20 @@ def reproduce(
         start=start,
         check_leaks=options.check_leaks and record.format > 1,  # before, nobody could waive anything
     )
-    before = _steps_done(folder) if not options.fresh else 0
+    before = 0 if options.fresh else _steps_done(folder)
+    if before:
+        _check_layout(folder, options, scope)
+    found = _run(recipe, settings, watcher, should_stop)
+    computed = _steps_done(folder) - max(before, scope.first)
+    result = _judged(given, folder, found, scope, tuple(changes), computed)
+    write_json(folder / VERDICT, result.to_json())
+    return result
+
+
+def _run(
+    recipe: Recipe, settings: RunOptions, watcher: RunWatcher | None, should_stop: Callable[[], bool]
+) -> Record:
+    """The record of the new run, also of one that ends with the last step of an audit."""
     stopped = [False]
 
     def ask() -> bool:
@@ -75,26 +88,34 @@ def reproduce(
         return stopped[0]
 
     try:
-        _, found = run(recipe, settings, watcher, ask)
-    except Interrupted:
-        found = read_record(folder)
-        if stopped[0] or not scope.last:
+        return run(recipe, settings, watcher, ask)[1]
+    except Interrupted as interrupted:
+        if stopped[0] or not settings.last_step:
             raise
-    verdict = judge(record, found, scope)
+        return read_record(interrupted.folder)
+
+
+def _judged(
+    given: Given, folder: Path, found: Record, scope: Scope, changes: tuple[str, ...], computed: int
+) -> Reproduction:
+    verdict = judge(given.record, found, scope)
     place = verdict.parting.place if verdict.parting else None
-    named = name_differing(record, given.folder, found, RunFolder(folder))
-    result = Reproduction(
-        given,
-        folder,
-        found,
-        verdict,
-        causes(record, found, place, named),
-        other_transcripts(record, found),
-        tuple(changes),
-        _steps_done(folder) - max(before, scope.first),
-    )
-    write_json(folder / VERDICT, result.to_json())
-    return result
+    named = name_differing(given.record, given.folder, found, RunFolder(folder))
+    why = causes(given.record, found, place, named)
+    other = other_transcripts(given.record, found)
+    return Reproduction(given, folder, found, verdict, why, other, changes, computed)
+
+
+def _check_layout(folder: Path, options: RunOptions, scope: Scope) -> None:
+    """Raises RunError when nothing is left to compute, and it was computed by another layout than is asked for."""
+    there = read_record(folder)
+    done = there.status == "complete" or 0 < scope.last <= _steps_done(folder)
+    last = there.sessions[-1]
+    if done and (last.workers, last.processes) != (options.workers, options.processes):
+        raise RunError(
+            f"{folder}: was computed by {last.processes} processes of {last.workers} workers, and nothing is left to "
+            "compute; choose another --out, or start over with --fresh"
+        )
 
 
 def _holds(folder: Path, record: Record) -> bool:

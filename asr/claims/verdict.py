@@ -47,7 +47,7 @@ class Verdict:
 
     name: Name
     reason: str  # in words
-    margin: float  # of word error rate, fixed by the first record's recipe
+    margin: float  # of word error rate, fixed beforehand by a recipe
     steps: int  # of the training that were compared
     parting: FirstDifference | None  # where the trainings part; None: nowhere, as far as was compared
     equivalence: Equivalence | None = None  # where it was needed
@@ -65,13 +65,20 @@ class Verdict:
         return {"exit_status": self.exit_status, **asdict(self)}
 
 
-def judge(first: Record, second: Record, scope: Scope = Scope()) -> Verdict:  # frozen
+def judge(
+    first: Record,
+    second: Record,
+    scope: Scope = Scope(),  # frozen
+    margin: float = 1.0,
+) -> Verdict:
     """Whether `second` has the result of `first`.
 
     Bits are asked first, then transcripts, then error rates. Equivalence is two one-sided tests within the margin that
-    the first record's recipe fixed; difference is a paired test; both at the level `ALPHA`. A difference that is
-    certain but smaller than the margin is equivalent. What is neither shown equal nor shown different is inconclusive.
+    the first record's recipe fixed (or `margin`, if it is narrower); difference is a paired test; both at the level
+    `ALPHA`. A difference that is certain but smaller than the margin is equivalent. What is neither shown equal nor
+    shown different is inconclusive.
     """
+    margin = min(margin, first.recipe.score.margin)
     ways = Way.of(first), Way.of(second)
     parting = first_difference(*ways, start=scope.first)
     steps = steps_in_common(*ways, start=scope.first)
@@ -79,7 +86,7 @@ def judge(first: Record, second: Record, scope: Scope = Scope()) -> Verdict:  # 
         parting = FirstDifference(steps + 1, steps, "end", 0)
 
     def verdict(name: Name, reason: str, *tests: Any) -> Verdict:
-        return Verdict(name, reason, first.recipe.score.margin, steps, parting, *tests)
+        return Verdict(name, reason, margin, steps, parting, *tests)
 
     if obstacle := _obstacle(first, second, scope, steps):
         return verdict("not comparable", obstacle)
@@ -94,7 +101,7 @@ def judge(first: Record, second: Record, scope: Scope = Scope()) -> Verdict:  # 
     )
     if _same_transcripts(first, second):
         return verdict("same transcripts", f"every test transcript is the same, though {where}")
-    return verdict(*_by_rates(first, second, where))
+    return verdict(*_by_rates(first, second, where, margin))
 
 
 def _obstacle(first: Record, second: Record, scope: Scope, steps: int) -> str:
@@ -169,8 +176,7 @@ def _texts(record: Record) -> dict[str, str]:
     return {name: outcome.hypothesis for name, outcome in record.outcomes.get("test", {}).items()}
 
 
-def _by_rates(first: Record, second: Record, where: str) -> tuple[Any, ...]:
-    margin = first.recipe.score.margin
+def _by_rates(first: Record, second: Record, where: str, margin: float) -> tuple[Any, ...]:
     ours, theirs = first.results["test"], second.results["test"]
     rates = f"WER {ours.wer:.2%} and {theirs.wer:.2%}"
     if ours.sentences < 2:

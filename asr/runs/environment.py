@@ -28,6 +28,17 @@ PACKAGES = (
     "pydantic",
     "espeakng-loader",
 )
+# By name, as others of these libraries hold paths of the machine.
+VARIABLES = (
+    *DECIDING,
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "MKL_DEBUG_CPU_TYPE",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "OMP_DYNAMIC",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+    "OPENBLAS_NUM_THREADS",
+)
 
 
 class Code(Frozen):
@@ -90,12 +101,7 @@ def read_environment() -> Environment:
         libsndfile=soundfile.__libsndfile_version__,
         libc=" ".join(platform.libc_ver()),
         torch_build=_torch_build(),
-        variables={
-            name: os.environ[name]
-            for name in sorted(os.environ)
-            if name in DECIDING
-            or name.startswith(("OMP_", "MKL_", "ATEN_CPU_", "ONEDNN_", "DNNL_", "CUBLAS_", "OPENBLAS_"))
-        },
+        variables={name: os.environ[name] for name in sorted(VARIABLES) if name in os.environ},
     )
 
 
@@ -158,7 +164,11 @@ def differences(before: Environment, now: Environment) -> list[str]:
         for name in sorted(before.packages.keys() | now.packages.keys())
         if before.packages.get(name) != now.packages.get(name)
     ]
-    for key in ("python", "machine", "processor", "instructions", "libsndfile", "libc", "variables"):
+    for key in ("python", "machine", "processor", "instructions", "libsndfile", "libc"):
         if getattr(before, key) != getattr(now, key):
             found.append(f"{key}: {getattr(before, key)} before, {getattr(now, key)} now")
+    for name in sorted(before.variables.keys() | now.variables.keys()):
+        values = [each.variables.get(name, "not set") for each in (before, now)]
+        if values[0] != values[1]:
+            found.append(f"{name}: {values[0]} before, {values[1]} now")
     return found

@@ -83,8 +83,9 @@ class RunFolder:
         for path in self.path.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name not in (".lock", RECORD):
+            elif path.name not in (".lock", RECORD, self.audit.name):
                 path.unlink()
+        self.audit.unlink(missing_ok=True)  # late: without it, what an audit has left would pass for a run
         (self.path / RECORD).unlink()
 
 

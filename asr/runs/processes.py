@@ -68,20 +68,11 @@ def several(
     # Local processes meet on the loopback device, whatever this machine's name resolves to.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store, code = open_store(size), code_digest()
-    started = [
-        _start(
-            rank,
-            [
-                str(folder.path),
-                settings,
-                *map(str, (rank, size, store.port, workers, last_step)),
-                device,
-                code,
-            ],
-        )
-        for rank in range(1, size)
-    ]
+    started: list[Follower] = []
     try:
+        for rank in range(1, size):
+            places = map(str, (rank, size, store.port, workers, last_step))
+            started.append(_start(rank, [str(folder.path), settings, *places, device, code]))
         yield _gather(size, store, started, folder, should_stop)
     finally:
         leave()
@@ -99,8 +90,15 @@ def _gather(
     size: int, store: Any, started: Sequence[Follower], folder: RunFolder, should_stop: Callable[[], bool]
 ) -> Ranks:
     """Waits for all, and notices when one ends; only then joins, in a thread, as that wait hears nothing."""
-    joined: list[Ranks] = []
-    joining = threading.Thread(target=lambda: joined.append(join(0, size, store)), daemon=True)
+    joined: list[Ranks | Exception] = []
+
+    def try_to_join() -> None:
+        try:
+            joined.append(join(0, size, store))
+        except RuntimeError as error:
+            joined.append(error)
+
+    joining = threading.Thread(target=try_to_join, daemon=True)
     while not joined:
         if not joining.ident and count_ready(store) == size - 1:
             joining.start()
@@ -112,6 +110,8 @@ def _gather(
         if should_stop():
             raise Interrupted(folder.path)
         time.sleep(POLL)
+    if isinstance(joined[0], Exception):
+        raise TrainingError(f"the {size} processes cannot reach each other: {joined[0]}") from None
     return joined[0]
 
 
