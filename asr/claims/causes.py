@@ -49,7 +49,14 @@ LIKELY: Mapping[Place | None, tuple[Kind, ...]] = {
     "loss": ("recipe of the model", "recipe of the training", *_COMPUTED),
     "gradient": ("recipe of the model", "recipe of the training", *_COMPUTED),
     "update": ("recipe of the training", *_COMPUTED),
-    "epoch": (*_DATA, "recipe of the model", "recipe of the training", "audio libraries", *_COMPUTED),
+    "epoch": (
+        *_DATA,
+        "recipe of the model",
+        "recipe of the training",
+        "audio libraries",
+        *_COMPUTED,
+        "development data",
+    ),
     "cursor": (
         "development data",
         "recipe of the data",

@@ -10,7 +10,7 @@ from asr.claims.given import Given
 from asr.claims.reproduction import Reproduction
 from asr.claims.training_data import name_differing
 from asr.claims.verdict import Scope, judge
-from asr.errors import RunError
+from asr.errors import RunError, TrainingError
 from asr.files import write_json
 from asr.model.bundle import weights_digest
 from asr.recipe import Recipe
@@ -217,8 +217,15 @@ def _check_state(checkpoint: Path, record: Record) -> int:
     Raises:
         RunError: it is another one, so an audit that begins there would prove nothing.
     """
+    strange = RunError(
+        f"{checkpoint}: its weights and optimiser are not those that the record has at any step of its trail, or its "
+        "cursor is not; it is of another run, or altered"
+    )
     tensors, notes = read_tensors(checkpoint)
-    cursor = read_cursor(checkpoint, notes)
+    try:
+        cursor = read_cursor(checkpoint, notes)
+    except TrainingError:
+        raise strange from None
     digests = {}
     for kind in ("weights", "average", "optimiser"):
         named = {name: value for name, value in tensors.items() if name.startswith(f"{kind}.")}
@@ -227,16 +234,12 @@ def _check_state(checkpoint: Path, record: Record) -> int:
         )
     way = [entry for entry in record.trail if entry.step <= cursor.total_steps]
     at = way[-1] if way else None
-    same = at is not None and at.step == cursor.total_steps and _same_place(cursor, at, record)
-    if not same or any(getattr(at, kind) != digest for kind, digest in digests.items()):
-        raise RunError(
-            f"{checkpoint}: its weights, optimiser and cursor are not those that the record has at any step of its "
-            "trail; it is of another run, or altered"
-        )
+    if at is None or at.step != cursor.total_steps or not _same_place(cursor, at, record):
+        raise strange
+    if any(getattr(at, kind) != digest for kind, digest in digests.items()):
+        raise strange
     if cursor.trail != [entry.model_dump() for entry in way]:
-        raise RunError(
-            f"{checkpoint}: the trail in it is not the one of the record; it is of another run, or altered"
-        )
+        raise strange
     return cursor.total_steps
 
 

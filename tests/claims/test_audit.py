@@ -66,7 +66,8 @@ def test_from_nothing_or_from_the_last_checkpoint_before(
         0,
         None,
     )
-    assert told.steps == found.verdict.steps == asked[1] - begun  # no more than was asked for
+    # No more than was asked for.
+    assert told.steps == found.computed == found.verdict.steps == asked[1] - begun
     assert found.verdict.reason == (
         f"steps {begun + 1} to {asked[1]} of 9 have the same digests; the others were not run again"
     )
@@ -112,15 +113,16 @@ def test_interrupted_it_goes_on(again: Again, base: Path, tmp_path: Path) -> Non
         told = Told()
         found = again(steps=steps, out=out, watcher=told)
         assert (found.verdict.name, found.verdict.steps) == ("bit-identical", steps[1] - steps[0])
-        assert 0 < told.steps <= steps[1] - steps[0] - done + 1
+        assert 0 < told.steps == found.computed <= steps[1] - steps[0] - done + 1
 
 
 def test_asked_again_it_is_not_computed_again(again: Again) -> None:
     for steps in ((0, 4), (KEPT, 8)):
         first = again(steps=steps, fresh=True)
         told = Told()
-        assert again(steps=steps, watcher=told).verdict == first.verdict
-        assert told.steps == 0
+        second = again(steps=steps, watcher=told)
+        assert second.verdict == first.verdict
+        assert told.steps == second.computed == 0
 
 
 def test_a_change_is_found_in_the_first_steps(again: Again) -> None:

@@ -99,7 +99,7 @@ def test_interrupted_it_goes_on(again: Again, tmp_path: Path) -> None:
     told = Told()
     found = again(watcher=told)
     assert (found.verdict.name, len(found.record.sessions)) == ("bit-identical", 2)
-    assert told.steps < STEPS
+    assert 0 < told.steps == found.computed < STEPS
 
 
 def test_a_finished_one_is_not_computed_again(again: Again, tmp_path: Path) -> None:
@@ -111,9 +111,24 @@ def test_a_finished_one_is_not_computed_again(again: Again, tmp_path: Path) -> N
     assert any("nothing is computed again; --fresh does" in message for message in told.messages)
     assert (second.verdict, second.causes) == (first.verdict, first.causes)
     assert (tmp_path / "again" / "record.json").read_bytes() == written
+    assert (first.computed, second.computed) == (STEPS, 0)
     told = Told()
-    assert again(watcher=told, fresh=True).verdict.name == "bit-identical"
+    third = again(watcher=told, fresh=True)
+    assert (third.verdict.name, third.computed) == ("bit-identical", STEPS)
     assert told.steps == STEPS
+
+
+def test_what_a_killed_session_has_computed_was_not_computed_now(again: Again, tmp_path: Path) -> None:
+    """It could not write into its record how far it came; the checkpoint tells."""
+    with pytest.raises(Interrupted):
+        again(should_stop=miniature.on_step(14))
+    path = tmp_path / "again" / "record.json"
+    killed = {"status": "running", "trail": [], "epochs": []}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **killed}))
+    told = Told()
+    found = again(watcher=told)
+    assert found.verdict.name == "bit-identical"
+    assert 0 < told.steps == found.computed < STEPS
 
 
 def test_the_run_itself_is_no_reproduction(again: Again, base: Path) -> None:
@@ -121,7 +136,8 @@ def test_the_run_itself_is_no_reproduction(again: Again, base: Path) -> None:
     for given in (base, base / "record.json"):
         for fresh in (False, True):
             with pytest.raises(
-                RunError, match="holds the run that is to be reproduced; choose another --out"
+                RunError,
+                match="holds the run that is to be reproduced, or a copy of it; choose another --out",
             ):
                 again(given, out=base, fresh=fresh)
     assert {path: path.stat().st_mtime_ns for path in base.rglob("*")} == before
@@ -176,5 +192,8 @@ def test_a_run_that_was_not_finished(again: Again, home: Path, tmp_path: Path) -
     )
     with pytest.raises(AsrError, match=r"expected FIRST:LAST with 0 <= FIRST < LAST <= 5"):
         again(tmp_path / "half", steps=(0, 6))
-    found = again(tmp_path / "half", out=tmp_path / "whole").verdict
-    assert (found.name, found.reason) == ("not comparable", "the first run is interrupted and has no result")
+    with pytest.raises(
+        RunError, match=r"this run is interrupted and has no result to reproduce; --steps 0:N"
+    ):
+        again(tmp_path / "half", out=tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()

@@ -123,7 +123,7 @@ def test_same_bits_need_the_same_way_weights_and_transcripts() -> None:
         for found in (judge(whole, second), judge(second, whole)):
             assert found.name == "same transcripts"
     assert judge(whole, whole.model_copy(update={"trail": parted})).reason.endswith(
-        "part at steps 9 to 12: the state after the update"
+        "part at steps 9 to 12: where the training stands: the best development result so far"
     )
     assert judge(whole, whole.model_copy(update={"model": weights})).reason.endswith(
         "though the trainings are the same, as far as they are recorded"

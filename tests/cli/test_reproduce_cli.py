@@ -46,12 +46,18 @@ def test_bit_identical(
     assert table["weights"] == [kept.model.weights_digest[:16]] * 2
     assert table["steps"] == ["9", "9"]
     assert table["test WER"] == [f"{kept.results['test'].wer:.2%}"] * 2
-    assert f"the new run: {tmp_path / 'again'}\n" in out
+    assert f"the new run: {tmp_path / 'again'}; steps computed now: 9\n" in out
     verdict = "verdict: bit-identical: all 9 steps, the weights and every transcript are the same"
     assert out.splitlines()[-1] == verdict  # where one looks first
     assert "epoch   3/3" in error
     assert not [line for line in error.splitlines() if line.startswith("asr: ")]
     # A second time it is only read, and says so.
+    assert main(again) == 0
+    out, _ = capsys.readouterr()
+    assert (
+        "; steps computed now: none, it is what an earlier command has left; --fresh computes it again\n"
+        in out
+    )
     assert main([*again, "--json"]) == 0
     out, error = capsys.readouterr()
     tree = json.loads(out)
@@ -60,7 +66,7 @@ def test_bit_identical(
         0,
         [],
     )
-    assert (tree["recipe"], tree["seed"]) == ("miniature", 1)
+    assert (tree["recipe"], tree["seed"], tree["computed_steps"]) == ("miniature", 1, 0)
     assert "nothing is computed again; --fresh does" in error
     assert "epoch" not in error
 

@@ -76,7 +76,7 @@ def test_recipe_keys(wrong: Complaint) -> None:
 def test_the_run_itself(complaint: Complaint, again: list[str], home: Path) -> None:
     for more in ([], ["--fresh"]):
         said = complaint(*again[:-1], home / "run", *more)
-        assert "holds the run that is to be reproduced; choose another --out" in said
+        assert "holds the run that is to be reproduced, or a copy of it; choose another --out" in said
     assert read_record(home / "run").status == "complete"
     assert not (home / "run" / "verdict.json").exists()
 
