@@ -32,12 +32,12 @@ Kind = Literal[
 # By where two trainings part: kinds that can do it there, the most likely first. What is not named comes after.
 _COMPUTED: tuple[Kind, ...] = (
     "determinism",
+    "change between sessions",
     "threads",
     "instructions",
     "libraries",
     "device",
     "machine",
-    "change between sessions",
     "code",
 )
 _DATA: tuple[Kind, ...] = ("seed", "recipe of the data", "training data", "names of utterances")
@@ -54,8 +54,8 @@ LIKELY: Mapping[Place | None, tuple[Kind, ...]] = {
         "recipe of the model",
         "recipe of the training",
         "audio libraries",
-        *_COMPUTED,
         "development data",
+        *_COMPUTED,
     ),
     "cursor": (
         "development data",

@@ -24,7 +24,7 @@ from asr.runs.seal import canonical_digest
 from asr.runs.watcher import RunWatcher
 from asr.training.checkpoint import kept_steps, read_cursor, read_tensors
 from asr.training.cursor import Cursor
-from asr.training.reports import Interrupted
+from asr.training.reports import EpochReport, Interrupted, StepReport
 from asr.training.trail import place_digest
 
 VERDICT = "verdict.json"
@@ -67,18 +67,37 @@ def reproduce(
         start=start,
         check_leaks=options.check_leaks and record.format > 1,  # before, nobody could waive anything
     )
-    before = 0 if options.fresh else _steps_done(folder)
-    if before:
+    if not options.fresh and _steps_done(folder):
         _check_layout(folder, options, scope)
-    found = _run(recipe, settings, watcher, should_stop)
-    computed = _steps_done(folder) - max(before, scope.first)
-    result = _judged(given, folder, found, scope, tuple(changes), computed)
+    counter = _Counter(watcher or RunWatcher())
+    found = _run(recipe, settings, counter, should_stop)
+    result = _judged(given, folder, found, scope, tuple(changes), counter.steps)
     write_json(folder / VERDICT, result.to_json())
     return result
 
 
+class _Counter(RunWatcher):
+    """Counts the steps that are computed, and tells another watcher everything."""
+
+    def __init__(self, watcher: RunWatcher) -> None:
+        self.steps, self._watcher = 0, watcher
+
+    def on_step(self, report: StepReport) -> None:
+        self.steps += 1
+        self._watcher.on_step(report)
+
+    def on_epoch(self, report: EpochReport) -> None:
+        self._watcher.on_epoch(report)
+
+    def on_progress(self, what: str, done: int, total: int) -> None:
+        self._watcher.on_progress(what, done, total)
+
+    def on_message(self, text: str) -> None:
+        self._watcher.on_message(text)
+
+
 def _run(
-    recipe: Recipe, settings: RunOptions, watcher: RunWatcher | None, should_stop: Callable[[], bool]
+    recipe: Recipe, settings: RunOptions, watcher: RunWatcher, should_stop: Callable[[], bool]
 ) -> Record:
     """The record of the new run, also of one that ends with the last step of an audit."""
     stopped = [False]
