@@ -90,9 +90,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         if flags is not None:
             cpuinfo.write_text(f"processor : 0\nflags\t\t: {flags}\nbugs\t\t: sysret\n" * 2)
         monkeypatch.setattr(platform, "machine", lambda: architecture)
-        monkeypatch.setattr(
-            numerics, "Path", lambda name: cpuinfo if name == "/proc/cpuinfo" else Path(name)
-        )
+        monkeypatch.setattr(numerics, "Path", lambda name: cpuinfo if name == "/proc/cpuinfo" else Path(name))
 
     return machine
 
@@ -253,14 +251,20 @@ def test_strict_settings_of_torch(settings_of_torch: Any) -> None:
 
 def test_warming_up_calls_each_function_for_both_types(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[tuple[str, torch.dtype]] = set()
-    for name in ("exp", "tanh", "log", "sigmoid", "erf"):  # what a model calls on several workers at once
 
-        def spy(numbers: torch.Tensor, name: str = name, really: Any = getattr(torch, name)) -> torch.Tensor:
+    def spy_on(name: str) -> None:
+        really = getattr(torch, name)
+
+        def spy(numbers: torch.Tensor) -> torch.Tensor:
             seen.add((name, numbers.dtype))
             found: torch.Tensor = really(numbers)
             assert torch.isfinite(found).all()
             return found
 
         monkeypatch.setattr(torch, name, spy)
+
+    names = ("exp", "tanh", "log", "sigmoid", "erf")  # what a model calls on several workers at once
+    for name in names:
+        spy_on(name)
     warm_up()
-    assert len(seen) == 10
+    assert seen == {(name, dtype) for name in names for dtype in (torch.float32, torch.float64)}

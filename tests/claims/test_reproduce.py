@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import miniature
 import pytest
 from reproducing import KEPT, RECIPE, STEPS, Again, Told
 
@@ -91,13 +90,14 @@ def test_different(trained: tuple[Path, Path], again: Again) -> None:
 
 
 def test_interrupted_it_goes_on(again: Again, tmp_path: Path) -> None:
+    told = Told()
     with pytest.raises(Interrupted):
-        again(should_stop=miniature.on_step(14))  # it is asked while the corpus is decoded, too
+        again(watcher=told, should_stop=lambda: told.steps >= 4)
     half = read_record(tmp_path / "again")
     assert half.status == "interrupted"
     assert not (tmp_path / "again" / VERDICT).exists()
     told = Told()
-    found = again(watcher=told)
+    found = again(watcher=told, workers=2)  # on another layout, if it pleases
     assert (found.verdict.name, len(found.record.sessions)) == ("bit-identical", 2)
     assert 0 < told.steps == found.computed < STEPS
 
@@ -118,10 +118,25 @@ def test_a_finished_one_is_not_computed_again(again: Again, tmp_path: Path) -> N
     assert told.steps == STEPS
 
 
+@pytest.mark.parametrize("steps", [(0, 0), (0, 4), (KEPT, 8)])
+def test_a_finished_one_says_nothing_about_another_layout(again: Again, steps: tuple[int, int]) -> None:
+    """Who asks whether two workers give the same bits must not be answered with those of one."""
+    assert again(steps=steps, workers=1).verdict.name == "bit-identical"
+    for layout in ({"workers": 2}, {"workers": 1, "processes": 2}):
+        with pytest.raises(
+            RunError, match="was computed by 1 processes of 1 workers, and nothing is left to compute"
+        ):
+            again(steps=steps, **layout)
+    found = again(steps=steps, workers=2, fresh=True)
+    assert (found.verdict.name, found.record.sessions[-1].workers) == ("bit-identical", 2)
+    assert found.computed > 0
+
+
 def test_what_a_killed_session_has_computed_was_not_computed_now(again: Again, tmp_path: Path) -> None:
     """It could not write into its record how far it came; the checkpoint tells."""
+    told = Told()
     with pytest.raises(Interrupted):
-        again(should_stop=miniature.on_step(14))
+        again(watcher=told, should_stop=lambda: told.steps >= 4)
     path = tmp_path / "again" / "record.json"
     killed = {"status": "running", "trail": [], "epochs": []}
     path.write_text(json.dumps({**json.loads(path.read_text()), **killed}))

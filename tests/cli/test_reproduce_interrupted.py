@@ -81,7 +81,13 @@ class Command:
             return process.wait(PATIENCE)
 
 
-@pytest.mark.parametrize("more", [(), ("--workers", "1", "--processes", "2")], ids=["threads", "processes"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param((), id="threads"),
+        pytest.param(("--workers", "1", "--processes", "2"), id="processes", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_and_stopped_it_goes_on(home: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     """SIGKILL after the first checkpoint; Ctrl-C after a later one; then to the end."""
     command = Command(home, tmp_path, *more)

@@ -22,5 +22,7 @@ def uninterrupted(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Rec
     assert run.fresh().wait(sessions.PATIENCE) == 0, run.said
     record = run.record
     assert [entry.step for entry in record.trail] == list(range(sessions.STEPS + 1))
-    assert {True, False} <= {epoch.best for epoch in record.epochs[1:]}  # the development data decide something
+    assert {True, False} <= {
+        epoch.best for epoch in record.epochs[1:]
+    }  # the development data decide something
     return record

@@ -144,7 +144,9 @@ def test_every_layout_in_threads(
 sessions_of = st.lists(st.tuples(st.sampled_from(LAYOUTS), st.integers(1, 7)), min_size=2, max_size=4)
 
 
-@settings(max_examples=3, phases=(Phase.explicit, Phase.generate))  # a rank that waits in vain waits long: no shrinking
+@settings(
+    max_examples=3, phases=(Phase.explicit, Phase.generate)
+)  # a rank that waits in vain waits long: no shrinking
 @given(sessions_of)
 @example([((2, 2), 6), ((1, 2), 1), ((4, 1), 3)])  # the second one stops before its first step
 def test_every_session_on_another_layout(

@@ -81,7 +81,9 @@ def check(model: AcousticModel, waveforms: Sequence[np.ndarray], sizes: Sequence
     """
     alone = hear_alone(model, waveforms)
     nearest = min(float(frames.topk(2).values.diff().abs().min()) for frames in alone)
-    assert nearest > 2 * bound(alone), "these weights and waveforms cannot show what is promised: choose others"
+    assert nearest > 2 * bound(alone), (
+        "these weights and waveforms cannot show what is promised: choose others"
+    )
     texts = [greedy(frames.numpy()) for frames in alone]
     worst = 0.0
     for order in orders(waveforms).values():
@@ -167,9 +169,7 @@ def test_one_utterance_beside_every_other(bundle: Bundle, tones: list[Utterance]
 
 
 @pytest.mark.parametrize("padding", [float("nan"), float("inf"), -1e30, 0.5])
-def test_what_is_in_the_padding_is_not_heard(
-    padding: float, bundle: Bundle, tones: list[Utterance]
-) -> None:
+def test_what_is_in_the_padding_is_not_heard(padding: float, bundle: Bundle, tones: list[Utterance]) -> None:
     """Of the waveforms; to the bit, since it is the same sum in the same order."""
     waveforms = samples_of(paths_of(tones), miniature.RATE)
     clean, dirty = hear(bundle.model, waveforms), hear(bundle.model, waveforms, padding)

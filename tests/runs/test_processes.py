@@ -143,7 +143,7 @@ class Pretender:
         really = subprocess.Popen
 
         def popen(command: list[str], **settings: object) -> "subprocess.Popen[bytes]":
-            self.told.append(command[3:])
+            self.told.append(command[command.index("asr.runs.processes") + 1 :])
             self.started.append(really([sys.executable, "-S", "-c", code], **settings))  # type: ignore[call-overload]
             return self.started[-1]
 
@@ -201,16 +201,14 @@ def test_a_follower_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pyt
 def test_a_follower_whose_folder_is_no_run(tmp_path: Path) -> None:
     """Its own errors end it with status 1 and one line."""
     gone = tmp_path / "gone"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "asr.runs.processes", str(gone)),
-            *("digest", "1", "2", "1", "1", "0", "cpu"),
-        ],
-        stdin=subprocess.PIPE,
-        capture_output=True,
+    words = [str(gone), "digest", "1", "2", "1", "1", "0", "cpu", code_digest()]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr.runs.processes", *words],
+        stdin=subprocess.PIPE,  # held open: where it closes, the lead has ended
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=200,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"asr: {gone / 'recipe.toml'}: ")
-    assert len(done.stderr.splitlines()) == 1
+    ) as process:
+        assert process.wait(200) == 1
+        assert process.stderr
+        (error,) = process.stderr.read().splitlines()
+    assert error.startswith(f"asr: {gone / 'recipe.toml'}: ")

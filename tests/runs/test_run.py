@@ -212,7 +212,8 @@ def test_second_call_only_reads_and_says_so(done: tuple[Path, Record, Told], opt
     for corpus in (options.corpus, None):
         told = Told()
         assert run(RECIPE, replace(options, corpus=corpus), told) == (folder, record)
-        assert (told.steps, told.stages) == (0, [])
+        # The corpus that is named is compared with that of the run.
+        assert (told.steps, told.stages) == (0, ["decode an4"] if corpus else [])
         since = record.sessions[-1].finished
         assert (
             told.messages[0] == f"{folder}: complete since {since}, nothing is computed again; --fresh does"

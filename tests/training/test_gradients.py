@@ -13,7 +13,6 @@ from asr.errors import TrainingError
 from asr.training.gradients import (
     ExactSum,
     FloatSum,
-    FloatSum,
     LayerNorms,
     clip,
     layer_of,
