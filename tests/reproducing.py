@@ -38,8 +38,10 @@ class Told(RunWatcher):
 def finished(folder: Path) -> Path:
     """Under `folder`: a corpus in an4/, a cache/, and in run/, which is given back, a run on two workers.
 
-    Made once for each folder; none of it is to be changed.
+    Made once for each folder; none of it is to be changed. Give it one in `tmp_path_factory.getbasetemp()`, so that
+    all tests share it.
     """
+    folder.mkdir()
     corpus = miniature.write_corpus(folder)
     options = RunOptions(
         corpus=corpus,

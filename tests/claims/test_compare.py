@@ -8,7 +8,7 @@ from pathlib import Path
 import by_hand
 import miniature
 import pytest
-from by_hand import FEW, claims, of_format_1, other_bits, outcomes, record, with_key, with_part
+from by_hand import FEW, claims, moved, of_format_1, other_bits, outcomes, record, with_key, with_part
 
 from asr.claims.compare import compare, groups, other_transcripts
 from asr.claims.given import Given, read_given
@@ -90,6 +90,22 @@ def test_one_utterance() -> None:
     assert found.tests is None
     assert found.no_tests.startswith("1 utterances: two or more are needed")
     assert found.verdict.name == "inconclusive"
+
+
+def test_the_narrower_margin_counts() -> None:
+    """Neither of two recipes can make a claim about the other easier."""
+    first, second = claims(FEW, moved(FEW, 2))
+    wide, narrow = with_key(second, score__margin=0.9), with_key(first, score__margin=0.001)
+    for one, two, margin in (
+        (first, wide, 0.01),
+        (wide, first, 0.01),
+        (narrow, wide, 0.001),
+        (wide, narrow, 0.001),
+    ):
+        found = compare(*both(one, two)).verdict
+        assert (found.name, found.margin) == ("inconclusive", margin)
+    both_wide = compare(*both(with_key(first, score__margin=0.9), wide)).verdict
+    assert (both_wide.name, both_wide.margin) == ("equivalent", 0.9)
 
 
 def test_transcripts_that_differ_are_named() -> None:
@@ -250,6 +266,15 @@ def test_committed_results_of_two_corpora() -> None:
     first, second = (read_given(RESULTS / name / "seed1.json") for name in ("yesno", "fsdd"))
     found = compare(first, second).verdict
     assert (found.name, found.reason) == ("not comparable", "one is of the corpus yesno, the other of fsdd")
+
+
+def test_committed_results_before_and_after_numerics_were_pinned() -> None:
+    """The same recipe, seed and corpus; what was asked of the libraries is different, and so are the bits."""
+    found = compare(*(read_given(RESULTS / "digits" / path) for path in ("seed1.json", "pinned/seed1.json")))
+    assert found.verdict.parting is not None
+    assert (found.verdict.parting.place, found.verdict.parting.epoch) == ("epoch", 1)
+    assert {cause.kind for cause in found.causes} <= {"instructions", "threads", "code", "layout"}
+    assert "ATEN_CPU_CAPABILITY" in [cause.what for cause in found.causes if cause.likely]
 
 
 def test_format_1_beside_format_2(tmp_path: Path) -> None:

@@ -215,6 +215,11 @@ def test_an_audit_that_finds_something_is_inconclusive() -> None:
         "of steps 5 to 8 of 12, the first difference is at step 6: the sum of the gradients;"
     )
     assert judge(record(), again, Scope(0, 5)).name == "inconclusive"
+    other = History.of(12).parted(2, ["heard"], spreads=False)
+    early = History(other.prints[:3] + History.of(12).prints[3:], History.of(12).states)  # in steps 2 and 3
+    before = again.model_copy(update={"trail": early.trail(4, last=8)})
+    assert judge(record(), before, Scope(4, 8)).name == "bit-identical"
+    assert judge(record(), before, Scope(0, 8)).name == "inconclusive"
 
 
 def test_an_audit_without_a_common_step() -> None:

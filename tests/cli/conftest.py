@@ -51,7 +51,7 @@ def files(tmp_path: Path) -> Callable[..., list[Path]]:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what is reproduced: an4/, cache/ and run/."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = tmp_path_factory.getbasetemp() / "reproduced"
     reproducing.finished(folder)
     return folder
 

@@ -15,7 +15,7 @@ from asr.runs.formats import upgraded
 from asr.runs.record import FORMAT, Record, read_record, read_tree, write_record
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-RESULTS = sorted((DOCS / "results").glob("*/seed*.json"))
+RESULTS = sorted((DOCS / "results").rglob("seed*.json"))
 
 
 def old_trees() -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def test_there_are_records_of_format_1() -> None:
     assert {tree["recipe"]["name"] for tree in old_trees()} >= {"an4", "digits", "fsdd", "yesno"}
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.relative_to(DOCS / "results").as_posix())
 def test_committed_records_are_read(path: Path) -> None:
     tree, record = json.loads(path.read_text()), read_record(path)
     assert record.format == tree["format"]

@@ -45,7 +45,7 @@ def check_over(run: Run, session: BaseProcess, status: int) -> None:
 
 def test_killed_interrupted_and_finished(corpus: Path, tmp_path: Path) -> None:
     """One of three dies: one error, status 1. Then Ctrl-C: status 130. Then the same end as in one go."""
-    short = {"train__checkpoint_seconds": 1e-6, "train__epochs": 20, "train__digest_every": 1}
+    short = {"train__checkpoint_seconds": 1e-6, "train__epochs": 12, "train__digest_every": 1}
     run = Run(tmp_path / "run", corpus, recipe(**short))
     session = run.forked(processes=3)
     run.wait_for(session, run.checkpoint.exists)
@@ -75,7 +75,7 @@ def test_killed_interrupted_and_finished(corpus: Path, tmp_path: Path) -> None:
     whole = Run(tmp_path / "whole", corpus, recipe(**short)).finish()
     assert 1 < len(stopped.trail) < len(whole.trail)
     assert stopped.trail == whole.trail[: len(stopped.trail)]
-    assert facts(run.finish(processes=2)) == facts(whole)
+    assert facts(run.finish(workers=2)) == facts(whole)
 
 
 def test_follower_killed_before_it_has_joined(run: Run) -> None:
@@ -198,17 +198,40 @@ def test_a_follower_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pyt
     assert pretender.started[0].returncode == -signal.SIGKILL
 
 
-def test_a_follower_whose_folder_is_no_run(tmp_path: Path) -> None:
-    """Its own errors end it with status 1 and one line."""
+def test_processes_that_cannot_meet_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(rank: int, size: int, store: object) -> None:
+        raise RuntimeError("no such interface: lo")
+
+    monkeypatch.setattr(processes, "join", refuse)
+    monkeypatch.setattr(processes, "count_ready", lambda store: 1)
+    pretender = Pretender(monkeypatch, "import sys; sys.stdin.read()")
+    with pytest.raises(TrainingError, match="the 2 processes cannot reach each other: no such interface: lo"):
+        pretender.gather(tmp_path, 2)
+    assert pretender.started[0].returncode == 0
+
+
+def test_errors_of_a_follower(tmp_path: Path) -> None:
+    """No run in its folder, other code than the lead's: status 1 and one line."""
     gone = tmp_path / "gone"
-    words = [str(gone), "digest", "1", "2", "1", "1", "0", "cpu", code_digest()]
-    with subprocess.Popen(
-        [sys.executable, "-m", "asr.runs.processes", *words],
-        stdin=subprocess.PIPE,  # held open: where it closes, the lead has ended
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.wait(200) == 1
-        assert process.stderr
-        (error,) = process.stderr.read().splitlines()
-    assert error.startswith(f"asr: {gone / 'recipe.toml'}: ")
+    said = {
+        code_digest(): f"asr: {gone / 'recipe.toml'}: ",
+        "other": "asr: rank 1 of 2 found other code than the process that leads",
+    }
+    started = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "asr.runs.processes", str(gone)),
+                *("digest", "1", "2", "1", "1", "0", "cpu", code),
+            ],
+            stdin=subprocess.PIPE,  # held open: where it closes, the lead has ended
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for code in said
+    ]
+    for process, expected in zip(started, said.values(), strict=True):
+        with process:
+            assert process.wait(200) == 1
+            assert process.stderr
+            (error,) = process.stderr.read().splitlines()
+        assert error.startswith(expected)

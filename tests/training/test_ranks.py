@@ -17,7 +17,8 @@ from asr.training.ranks import Ranks, count_ready, find_store, open_store, say_r
 SIZES = (2, 3, 4)
 LARGE = 2**62 - 1  # far beyond what a double counts exactly
 
-# torch is imported once; the ranks are forked from there and speak by gloo, as in earnest.
+# torch is imported once; the ranks are forked from there and speak by gloo, as in earnest. They all are: the process that
+# forks never joins, since what joins has threads, and a fork of threads may inherit a lock that nobody opens again.
 SCRIPT = """
 import json, os, sys
 import torch
@@ -26,23 +27,33 @@ from asr.training.ranks import count_ready, find_store, join, leave, open_store,
 torch.set_num_threads(1)
 
 def together(size, work):
-    store, results = open_store(size), []
-    for rank in range(1, size):
+    ports, ends, results = os.pipe(), os.pipe(), []
+    for rank in range(size):
         reading, writing = os.pipe()
         if not os.fork():
-            other = find_store(store.port, size)
-            say_ready(other)
-            found = work(join(rank, size, other))
+            if rank == 0:
+                store = open_store(size)
+                os.write(ports[1], b"%05d" % store.port * (size - 1))
+            else:
+                store = find_store(int(os.read(ports[0], 5)), size)
+                say_ready(store)
+            found = work(join(rank, size, store))
+            ready = count_ready(store) if rank == 0 else None
             leave()
-            os.write(writing, json.dumps(found).encode())
+            os.write(writing, json.dumps([found, ready]).encode())
+            os.close(ends[1])
+            if rank == 0:
+                os.read(ends[0], 1)  # the store stays until all others have ended
             os._exit(0)
         os.close(writing)
         results.append(reading)
-    found = work(join(0, size, store))
-    ready = count_ready(store)
-    leave()
-    others = [json.loads(os.fdopen(reading).read() or "null") for reading in results]
-    return {"ready": ready, "found": [found, *others]}
+    for end in (*ports, ends[1]):
+        os.close(end)
+    told = [json.loads(os.fdopen(reading).read() or "[null, null]") for reading in results]
+    os.close(ends[0])
+    for _ in range(size):
+        os.wait()
+    return {"ready": told[0][1], "found": [found for found, _ in told]}
 
 def integers(ranks):
     numbers = torch.tensor([LARGE // ranks.size - ranks.rank, -1, ranks.rank, 1 << 53])
