@@ -17,8 +17,8 @@ from asr.training.ranks import Ranks, count_ready, find_store, open_store, say_r
 SIZES = (2, 3, 4)
 LARGE = 2**62 - 1  # far beyond what a double counts exactly
 
-# torch is imported once; the ranks are forked from there and speak by gloo, as in earnest. They all are: the process that
-# forks never joins, since what joins has threads, and a fork of threads may inherit a lock that nobody opens again.
+# torch is imported once; the ranks are forked from there and speak by gloo, as in earnest. All of them are: the process
+# that forks never joins, since what joins has threads, and a fork of threads may inherit a lock that nobody opens.
 SCRIPT = """
 import json, os, sys
 import torch
