@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from sessions import Moment, Run, ended, facts, recipe
+from sessions import Moment, Run, ended, facts, recipe, wait_until
 
 from asr.errors import TrainingError
 from asr.runs import processes
 from asr.runs.environment import code_digest
 from asr.runs.folder import RunFolder
 from asr.runs.processes import several
+from asr.training.ranks import count_ready, open_store
 from asr.training.reports import Interrupted
 
 # A checkpoint after every step, and so many of them that nobody is done before anything happens to them.
@@ -101,6 +102,26 @@ def test_lead_killed_before_the_followers_have_joined(run: Run) -> None:
     first_follower(run, session)
     session.kill()
     check_over(run, session, -signal.SIGKILL)
+
+
+def test_a_follower_ends_with_its_lead_while_it_waits_for_others(run: Run) -> None:
+    """It has found the place to meet, and would wait there for a day: the pipe from the lead tells it."""
+    assert (
+        ended(run.forked(dies=Moment("open", "checkpoint"))) == -signal.SIGKILL
+    )  # leaves recipe and manifests
+    store = open_store(2)
+    words = [str(run.out), "digest", "1", "2", str(store.port), "1", "0", "cpu", code_digest()]
+    with subprocess.Popen(
+        [sys.executable, "-m", "asr.runs.processes", *words], stdin=subprocess.PIPE
+    ) as process:
+        try:
+            wait_until(lambda: count_ready(store) == 1 or process.poll() is not None)
+            assert process.poll() is None
+            assert process.stdin
+            process.stdin.close()
+            assert process.wait(SOON) == 1
+        finally:
+            process.kill()
 
 
 def test_control_c_at_the_end_of_an_epoch(run: Run) -> None:
