@@ -121,7 +121,7 @@ def test_a_checkpoint_with_other_sums_proves_nothing(
     except RunError as error:
         assert "it is of another run, or altered" in str(error)
     else:
-        assert (found.name, found.parting) == ("inconclusive", FirstDifference(8, -1, "cursor", 0))
+        assert (found.name, found.parting) == ("inconclusive", FirstDifference(8, KEPT, "cursor", 0))
 
 
 def test_a_trail_in_a_checkpoint_is_the_records(again: Again, kept: Path, tmp_path: Path) -> None:
