@@ -19,6 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import noise
+
 from asr import numerics
 
 
@@ -105,7 +107,7 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
     recipe = _recipe(mode)
     device = numerics.choose_device("cpu", "strict" if mode.pinned else "off")
     with tempfile.TemporaryDirectory() as folder:
-        utterances = _utterances(Path(folder), 8 * (settings.steps + settings.warm_up + 1))
+        utterances = noise.utterances(Path(folder), 8 * (settings.steps + settings.warm_up + 1), 2, 4)
         beginning = begin(recipe, utterances, device)
         clock = Clock()
         trainer = Trainer(
@@ -140,24 +142,6 @@ def _recipe(mode: Mode) -> Any:
         "train.checkpoint_seconds=1e6",
     ]
     return load_recipe(Path(__file__).resolve().parents[1] / "recipes" / "an4.toml", changes)
-
-
-def _utterances(folder: Path, count: int) -> list[Any]:
-    """Noise of 2 to 4 seconds, with a text of ten letters a second."""
-    import soundfile
-
-    from asr.manifest import Utterance
-    from asr.randomness import numpy_generator
-
-    generator = numpy_generator(1, "benchmark")
-    found = []
-    for number in range(count):
-        samples = int(16_000 * generator.uniform(2, 4))
-        path = folder / f"{number}.wav"
-        soundfile.write(path, 0.1 * generator.standard_normal(samples), 16_000, subtype="PCM_16")
-        text = "".join(generator.choice(list("abcdefghijklmnopqrstuvwxyz "), size=samples // 1600).tolist())
-        found.append(Utterance(str(number), str(path), samples / 16_000, f"a{text}b", speaker="noise"))
-    return found
 
 
 def _in_process(name: str, settings: Settings) -> list[float]:

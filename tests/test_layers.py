@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("errors", "files", "audio", "audio_length", "text", "tokenizer"),
+        *("allocator", "errors", "files", "audio", "audio_length", "text", "tokenizer"),
         *("scoring", "randomness", "recipe", "recipe_file", "numerics"),
     ),
     ("manifest", "corpora", "augment"),

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from asr import numerics
+from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_run_options, run_options
 from asr.cli.stopping import StopOnSignal
 
@@ -28,6 +29,7 @@ def call(options: argparse.Namespace) -> int:
     seed = [] if options.seed is None else [f"seed={options.seed}"]
     recipe = load_recipe(options.recipe, [*options.changes, *seed])
     numerics.pin(recipe.numerics.determinism, recipe.numerics.instructions)  # before torch is imported
+    keep_freed_memory()
     from asr.cli.progress import RunProgress
     from asr.cli.summary import print_summary
     from asr.runs.run import run

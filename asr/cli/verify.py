@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
+from asr.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     from asr.claims.checks.again import Progress
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     if options.decode:
         numerics.pin()
+        keep_freed_memory()
     from asr.claims.verify import verify
     from asr.errors import AsrError
 

@@ -1,0 +1,55 @@
+"""How many multiply-adds a model needs for a batch: the work that no implementation can leave out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiply-adds of a batch."""
+
+    needed: int  # on valid frames
+    done: int  # on the frames of the padded batch
+    recurrent_done: int  # the part of `done` that the recurrent layers have
+
+
+def multiply_adds(model: Any, samples: Sequence[int], *, training: bool) -> Work:
+    """Of convolutions, projection, recurrent layers and output layer; features and normalisation are left out.
+
+    Args:
+        model: an AcousticModel.
+        samples: of each utterance.
+        training: the gradients too: each product has one for its inputs and one for its weights, so three times as
+            many; the first convolution's inputs need none.
+    """
+    needed, done = [0, 0], [0, 0]  # all, recurrent
+    longest = max(samples)
+    for count in samples:
+        for found, length in ((needed, count), (done, longest)):
+            everything, recurrent = _one(model, length, training)
+            found[0] += everything
+            found[1] += recurrent
+    return Work(needed[0], done[0], done[1])
+
+
+def _one(model: Any, samples: int, training: bool) -> tuple[int, int]:
+    """Multiply-adds of one utterance: all, and of the recurrent layers."""
+    settings = model.settings
+    frames = 1 + samples // model.front_end.settings.hop_samples
+    bands, channels, total = model.front_end.settings.features, 1, 0
+    times = 3 if training else 1
+    for number, layer in enumerate(settings.convolutions):
+        frames, bands = -(-frames // layer.stride[0]), -(-bands // layer.stride[1])
+        each = frames * bands * layer.channels * channels * layer.kernel[0] * layer.kernel[1]
+        total += each * (times - 1 if training and number == 0 else times)
+        channels = layer.channels
+    total += times * frames * channels * bands * settings.projection
+    directions = 2 if settings.bidirectional else 1
+    width, recurrent = settings.projection, 0
+    for _ in range(settings.layers):
+        recurrent += times * directions * frames * (width + settings.hidden) * 4 * settings.hidden
+        width = directions * settings.hidden
+    outputs = 2 if training and settings.intermediate_loss else 1
+    total += times * outputs * frames * width * model.output.out_features
+    return total + recurrent, recurrent
