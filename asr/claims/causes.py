@@ -100,6 +100,8 @@ _NUMERICS: dict[str, Kind] = {  # determinism itself is a key of the recipe
     "mkl": "instructions",
     "float32": "instructions",
 }
+_OF_THREADS = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_DYNAMIC", "OMP_DYNAMIC"}
+_OF_CUDA = {"CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"}  # decide nothing on a CPU
 _AUDIO_PACKAGES = {"soundfile", "soxr"}
 
 
@@ -198,10 +200,11 @@ def _of_variables(first: Record, second: Record) -> Iterator[Cause]:
     ours, theirs = first.environment, second.environment
     if ours.instructions != theirs.instructions:
         yield Cause("instructions", "torch's own kernels", ours.instructions, theirs.instructions)
+    on_cuda = any(each.sessions[-1].device != "cpu" for each in (first, second))
     for name in sorted(ours.variables.keys() | theirs.variables.keys()):
         values = [each.variables.get(name, "not set") for each in (ours, theirs)]
-        if values[0] != values[1]:
-            kind: Kind = "threads" if name.endswith("_THREADS") else "instructions"
+        if values[0] != values[1] and (name not in _OF_CUDA or on_cuda):
+            kind: Kind = "threads" if name in _OF_THREADS else "instructions"
             yield Cause(kind, name, values[0], values[1])
 
 

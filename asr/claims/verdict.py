@@ -203,7 +203,7 @@ def _by_rates(first: Record, second: Record, where: str, margin: float) -> tuple
         apart = test.p < ALPHA
         how = f"paired test over {test.unit}: p = {test.p:.2g}"
     low, high = shown.interval
-    interval = f"{1 - 2 * ALPHA:.0%} interval {low:+.2%} to {high:+.2%}"
+    interval = f"{100 * (1 - 2 * ALPHA):.0f} % interval {low:+.2%} to {high:+.2%}"
     found = f"{rates}, difference {shown.difference:+.2%} ({interval}; {how})"
     if shown.equivalent:
         certain = ", a difference that is real but smaller than the margin" * apart

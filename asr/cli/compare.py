@@ -2,7 +2,7 @@
 
 Each run is compared with the first. The tests are on the same utterances: matched pairs over utterances and speakers,
 matched pairs over sentence segments (MAPSSWE), paired bootstrap over utterances and over speakers, McNemar on
-sentences.
+sentences. The exit status is 0 whatever they say; `asr reproduce` has one for each verdict.
 """
 
 import argparse

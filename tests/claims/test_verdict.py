@@ -46,7 +46,7 @@ def test_equivalent() -> None:
     found = judge(*claims(MANY, moved(MANY, 20)))
     assert (found.name, found.exit_status, found.margin) == ("equivalent", 0, 0.01)
     assert str(found).startswith(
-        "equivalent within ±1.00% of WER: WER 10.00% and 10.00%, difference +0.00% (90% "
+        "equivalent within ±1.00% of WER: WER 10.00% and 10.00%, difference +0.00% (90 % "
     )
     assert str(found).endswith(f"; {PARTED}")
     assert found.equivalence is not None

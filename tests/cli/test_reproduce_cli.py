@@ -93,11 +93,11 @@ SIX = [
         0,
         "equivalent within ±1.00% of WER: WER 10.00% and 10.00%, difference +0.00%",
     ),
-    (claims(FEW, [2] * 12), 3, "different: WER 10.00% and 20.00%, difference +10.00% (90% interval "),
+    (claims(FEW, [2] * 12), 3, "different: WER 10.00% and 20.00%, difference +10.00% (90 % interval "),
     (
         claims(FEW, moved(FEW, 2, 1)),
         4,
-        "inconclusive: WER 10.00% and 10.83%, difference +0.83% (90% interval ",
+        "inconclusive: WER 10.00% and 10.83%, difference +0.83% (90 % interval ",
     ),
     (
         (record(), with_part(record(), "test", digest="e" * 64)),
