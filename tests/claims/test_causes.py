@@ -262,7 +262,8 @@ def test_records_of_format_1_tell_what_was_asked_for() -> None:
             ("instructions", "ONEDNN_MAX_CPU_ISA"),
         ]
         assert (found[2].first, found[2].second) == ("not set", "AVX2")
-    pinned = environment(variables={"MKL_DYNAMIC": "FALSE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"})(first)
+    more = {"MKL_DYNAMIC": "FALSE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    pinned = environment(variables=first.environment.variables | more)(first)
     (cause,) = causes(first, pinned, "epoch")  # both on a CPU, where cuBLAS decides nothing
     assert (cause.kind, cause.what) == ("threads", "MKL_DYNAMIC")
     unsaid = environment(libc="")(first)  # format 1 knew no C library
