@@ -43,3 +43,7 @@ class StorageError(AsrError):
 
 class RunError(AsrError):
     """A run folder is missing, incomplete, or belongs to other settings."""
+
+
+class AlignmentError(AsrError):
+    """A text cannot be said in so few frames."""
