@@ -1,9 +1,12 @@
 """Changes to waveforms in training: speed and noise, each drawn by (seed, purpose, epoch, utterance)."""
 
+from collections.abc import Iterable
+
 import numpy as np
+import numpy.typing as npt
 
 from asr.audio import resample
-from asr.randomness import numpy_generator
+from asr.randomness import draw_integers, keyed_seeds, numpy_generator
 from asr.recipe import Augment
 
 
@@ -11,6 +14,14 @@ def speed_of(settings: Augment, seed: int, epoch: int, utterance: str) -> float:
     """The factor by which this utterance is sped up in this epoch."""
     draw = numpy_generator(seed, "speed", epoch, utterance).integers(len(settings.speed))
     return settings.speed[int(draw)]
+
+
+def speeds_of(
+    settings: Augment, seed: int, epoch: int, utterances: Iterable[bytes]
+) -> npt.NDArray[np.float64]:
+    """`speed_of` for many utterances, each given by the JSON of its id."""
+    seeds = keyed_seeds(seed, "speed", epoch, last=utterances)
+    return np.array(settings.speed)[draw_integers(seeds, len(settings.speed))]
 
 
 def change_speed(samples: np.ndarray, sample_rate: int, factor: float) -> np.ndarray:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import overload
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -24,17 +26,49 @@ class Batch:
 
 MicroBatch = tuple[int, ...]  # rows of the manifest
 Step = tuple[MicroBatch, ...]
+Rows = npt.NDArray[np.int64]
+
+
+class Plan(Sequence[Step]):
+    """The steps of an epoch, put together when asked for: 25 bytes an utterance, however many there are."""
+
+    def __init__(self, order: Rows, bounds: Rows, micro_batches: int, steps: Rows) -> None:
+        """
+        Args:
+            order: (rows,) every row once, those of a micro-batch together.
+            bounds: (batches + 1,) where in `order` each micro-batch begins, and the end.
+            micro_batches: in a step.
+            steps: (steps,) in which order the groups of so many micro-batches come.
+        """
+        self._order, self._bounds, self._micro_batches, self._steps = order, bounds, micro_batches, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Step]: ...
+
+    def __getitem__(self, index: int | slice) -> Step | list[Step]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        start = int(self._steps[index]) * self._micro_batches  # IndexError past the ends
+        bounds = self._bounds[start : start + self._micro_batches + 1].tolist()
+        return tuple(tuple(self._order[a:b].tolist()) for a, b in pairwise(bounds))
 
 
 def plan_epoch(
-    seconds: Sequence[float],
+    seconds: Sequence[float] | npt.NDArray[np.float64],
     *,
     utterances: int,
     padded_seconds: float,
     micro_batches: int,
     seed: int,
     epoch: int,
-) -> list[Step]:
+    window: int | None = None,
+) -> Plan:
     """Groups utterances of like length, in another way every epoch, and shuffles the steps.
 
     Args:
@@ -42,25 +76,30 @@ def plan_epoch(
         utterances: most utterances in a micro-batch.
         padded_seconds: most seconds in a micro-batch, its padding included.
         micro_batches: micro-batches in a step; only the last group may have fewer.
+        window: number of a part of the epoch that is planned by itself; None: there is one plan for all.
 
     Returns:
         Steps that hold every row exactly once.
     """
-    generator = numpy_generator(seed, "plan", epoch)
+    lengths = np.asarray(seconds, np.float64)
+    generator = numpy_generator(seed, "plan", epoch, *(() if window is None else (window,)))
     # A little jitter, so that an utterance does not always meet the same neighbours.
-    jittered = np.asarray(seconds) * generator.uniform(0.9, 1.1, len(seconds))
-    order = np.argsort(jittered, kind="stable").tolist()
-    batches = _cut(order, seconds, utterances, padded_seconds, multiple_of=micro_batches)
-    steps = [tuple(batches[start : start + micro_batches]) for start in range(0, len(batches), micro_batches)]
-    return [steps[index] for index in generator.permutation(len(steps)).tolist()]
+    jittered = lengths * generator.uniform(0.9, 1.1, len(lengths))
+    order = np.argsort(jittered, kind="stable")
+    del jittered
+    bounds = _cut(lengths[order], utterances, padded_seconds, multiple_of=micro_batches)
+    steps = generator.permutation(-(-(len(bounds) - 1) // micro_batches))
+    return Plan(order, bounds, micro_batches, steps)
 
 
 def batches_by_length(
     seconds: Sequence[float], *, utterances: int, padded_seconds: float
 ) -> list[MicroBatch]:
     """For evaluation: rows sorted by length, longest first (a batch that does not fit fails at once)."""
-    order = sorted(range(len(seconds)), key=lambda row: (-seconds[row], row))
-    return _cut(order, seconds, utterances, padded_seconds, multiple_of=1)
+    lengths = np.asarray(seconds, np.float64)
+    order = np.argsort(-lengths, kind="stable")
+    bounds = _cut(lengths[order], utterances, padded_seconds, multiple_of=1).tolist()
+    return [tuple(order[a:b].tolist()) for a, b in pairwise(bounds)]
 
 
 def collate(ids: Sequence[str], waveforms: Sequence[np.ndarray], targets: Sequence[Sequence[int]]) -> Batch:
@@ -81,19 +120,23 @@ def collate(ids: Sequence[str], waveforms: Sequence[np.ndarray], targets: Sequen
 
 
 def _cut(
-    order: list[int], seconds: Sequence[float], utterances: int, padded_seconds: float, *, multiple_of: int
-) -> list[MicroBatch]:
-    """Cuts a list sorted by length into pieces of nearly equal count; too many seconds split a piece again."""
-    pieces = -(-len(order) // utterances)
-    pieces = min(-(-pieces // multiple_of) * multiple_of, len(order))
-    bounds = [len(order) * piece // pieces for piece in range(pieces + 1)] if pieces else []
-    batches: list[MicroBatch] = []
-    waiting = [order[a:b] for a, b in pairwise(bounds)][::-1]
-    while waiting:
-        piece = waiting.pop()
-        if len(piece) > 1 and len(piece) * max(seconds[row] for row in piece) > padded_seconds:
-            middle = len(piece) // 2
-            waiting += [piece[middle:], piece[:middle]]
-        else:
-            batches.append(tuple(piece))
-    return batches
+    seconds: npt.NDArray[np.float64], utterances: int, padded_seconds: float, *, multiple_of: int
+) -> Rows:
+    """Cuts what is sorted by length into pieces of nearly equal count; too many seconds split a piece again.
+
+    Returns:
+        (pieces + 1,) where each piece begins, and the end.
+    """
+    rows = len(seconds)
+    pieces = -(-rows // utterances)
+    pieces = min(-(-pieces // multiple_of) * multiple_of, rows)
+    if not pieces:
+        return np.zeros(1, np.int64)
+    bounds = rows * np.arange(pieces + 1) // pieces
+    while True:
+        counts = np.diff(bounds)
+        longest = np.maximum.reduceat(seconds, bounds[:-1])
+        too_long = np.flatnonzero((counts > 1) & (counts * longest > padded_seconds))
+        if not len(too_long):
+            return bounds
+        bounds = np.insert(bounds, too_long + 1, bounds[too_long] + counts[too_long] // 2)

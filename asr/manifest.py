@@ -3,58 +3,72 @@
     {"audio_filepath": "wav/a.wav", "duration": 1.5, "text": "yes", "id": "a", "speaker": "fash"}
 
 `audio_filepath`, `duration` and `text` are needed; `id`, `speaker`, `offset`, `lang`, `digest` and `audio_digest`
-may be left out or null, and further keys are passed over. A manifest is opened by memory map and byte offsets: a
-line is parsed when it is asked for, and a million of them cost 16 megabytes.
+may be left out or null, and further keys are passed over. A line is read and parsed when it is asked for. What choosing
+and planning need of all lines at once are columns (asr.manifest_index), kept in a file beside a large manifest.
 """
 
 import hashlib
-import json
-import math
-import mmap
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+import os
+import weakref
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from asr.errors import ManifestError
 from asr.files import whole_file
+from asr.identity import audio_digest, digest_of, identity, manifest_digest
+from asr.utterance import Utterance, line_of, parse
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
+
+    from asr.manifest_index import Columns
+
+__all__ = [
+    "Manifest",
+    "Selected",
+    "Table",
+    "Utterance",
+    "audio_digest",
+    "digest_of",
+    "identity",
+    "manifest_digest",
+    "read_manifest",
+    "table_of",
+    "write_manifest",
+]
 
 BLOCK = 1 << 24  # bytes looked through at a time for line ends
-DIGEST = re.compile(r"[0-9a-f]{64}|")
-# JSON leaves these as they are, but many a reader takes them for line ends.
-LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+ROWS = 1 << 10  # lines read together
 
 
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """One stretch of audio and what was said in it."""
+class Table(Sequence[Utterance]):
+    """Utterances whose columns are at hand without any of them being parsed."""
 
-    id: str
-    audio_filepath: str  # absolute, or relative to the manifest's folder
-    duration: float  # seconds
-    text: str
-    speaker: str = ""
-    offset: float = 0.0  # seconds into the file
-    lang: str = ""
-    digest: str = ""  # identity: SHA-256 over decoded 16-bit PCM, sample rate, text, speaker; "" when unknown
-    audio_digest: str = (
-        ""  # of the decoded audio alone, as the function of this name gives it; "" when unknown
-    )
+    @property
+    @abstractmethod
+    def durations(self) -> "npt.NDArray[np.float64]":
+        """(rows,) seconds."""
 
+    @property
+    @abstractmethod
+    def shards(self) -> "npt.NDArray[np.int32]":
+        """(rows,) number of the shard that each lies in; -1: in none."""
 
-class Manifest(Sequence[Utterance]):
-    """The utterances of a manifest file, parsed when asked for."""
+    @abstractmethod
+    def id_keys(self, rows: "npt.NDArray[np.int64] | None" = None) -> Iterator[bytes]:
+        """The JSON of the id of each, or of some rows, as it stands in the keys of asr.randomness."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._map, self._bounds, self._numbers = _index(path)
+    @abstractmethod
+    def at(self, row: int) -> Utterance:
+        """The utterance of a row, counted from 0."""
 
-    def __len__(self) -> int:
-        return len(self._numbers)
+    def choose(self, rows: "npt.NDArray[np.int64]") -> "Selected":
+        """Some of them, in the given order."""
+        return Selected(self, rows)
 
     @overload
     def __getitem__(self, index: int) -> Utterance: ...
@@ -63,12 +77,144 @@ class Manifest(Sequence[Utterance]):
     def __getitem__(self, index: slice) -> list[Utterance]: ...
 
     def __getitem__(self, index: int | slice) -> Utterance | list[Utterance]:
-        """Raises ManifestError naming file, line and key when the line is malformed."""
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        number = int(self._numbers[index])  # IndexError past the ends, negative from the back
-        line = self._map[int(self._bounds[number]) : int(self._bounds[number + 1])]
-        return _parse(line, self.path, number + 1)
+            return [self.at(row) for row in range(*index.indices(len(self)))]
+        row = range(len(self))[index]  # IndexError past the ends, negative from the back
+        return self.at(row)
+
+
+class Whole(Table):
+    """A table with columns of its own."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> "Columns":
+        """Of every row."""
+
+    @property
+    def durations(self) -> "npt.NDArray[np.float64]":
+        return self.columns.durations
+
+    @property
+    def shards(self) -> "npt.NDArray[np.int32]":
+        return self.columns.shards
+
+    def id_keys(self, rows: "npt.NDArray[np.int64] | None" = None) -> Iterator[bytes]:
+        import numpy as np
+
+        return self.columns.id_keys(np.arange(len(self)) if rows is None else rows)
+
+
+class Manifest(Whole):
+    """The utterances of a manifest file, parsed when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        from asr.manifest_index import read_index, state_of
+
+        self.path = path
+        self._descriptor = _open(path)
+        weakref.finalize(self, os.close, self._descriptor)
+        self._state = state_of(self._descriptor)
+        self._kept = read_index(path, self._descriptor)
+        if self._kept is not None:
+            self._starts, self._lengths = self._kept.starts, self._kept.lengths
+        else:
+            self._starts, self._lengths = _find_lines(self._descriptor)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def at(self, row: int) -> Utterance:
+        """Raises ManifestError naming file, line and key when the line is malformed."""
+        return self._parse(os.pread(self._descriptor, int(self._lengths[row]), int(self._starts[row])), row)
+
+    def __iter__(self) -> Iterator[Utterance]:
+        for first in range(0, len(self), ROWS):
+            starts = self._starts[first : first + ROWS].tolist()
+            ends = (self._starts[first : first + ROWS] + self._lengths[first : first + ROWS]).tolist()
+            block = os.pread(self._descriptor, ends[-1] - starts[0], starts[0])
+            for row, (start, end) in enumerate(zip(starts, ends, strict=True), first):
+                yield self._parse(block[start - starts[0] : end - starts[0]], row)
+
+    @cached_property
+    def columns(self) -> "Columns":
+        """Kept beside a large manifest, where its folder can be written to.
+
+        Raises:
+            ManifestError: names the first line that is malformed.
+        """
+        from asr.manifest_index import LEAST, Builder, write_index
+
+        if self._kept is not None:
+            return self._kept
+        builder = Builder()
+        places = zip(self._starts.tolist(), self._lengths.tolist(), strict=True)
+        for utterance, (start, length) in zip(self, places, strict=True):
+            builder.add(utterance, start, length)
+        columns = builder.columns()
+        if len(self) >= LEAST:
+            write_index(self.path, columns, self._descriptor, self._state)
+        return columns
+
+    def _parse(self, line: bytes, row: int) -> Utterance:
+        try:
+            return parse(line, self.path.parent, str(self.path))
+        except ManifestError:
+            number = _count_lines(self._descriptor, int(self._starts[row])) + 1
+            return parse(line, self.path.parent, f"{self.path}:{number}")
+
+
+class Selected(Table):
+    """Some utterances of a table."""
+
+    def __init__(self, table: Table, rows: "npt.NDArray[np.int64]") -> None:
+        """
+        Args:
+            rows: of `table`, in the order in which they come here.
+        """
+        self.table: Table = table.table if isinstance(table, Selected) else table
+        self.rows: npt.NDArray[np.int64] = table.rows[rows] if isinstance(table, Selected) else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, row: int) -> Utterance:
+        return self.table.at(int(self.rows[row]))
+
+    @property
+    def durations(self) -> "npt.NDArray[np.float64]":
+        return self.table.durations[self.rows]
+
+    @property
+    def shards(self) -> "npt.NDArray[np.int32]":
+        return self.table.shards[self.rows]
+
+    def id_keys(self, rows: "npt.NDArray[np.int64] | None" = None) -> Iterator[bytes]:
+        return self.table.id_keys(self.rows if rows is None else self.rows[rows])
+
+
+class InMemory(Whole):
+    """Utterances that are in memory anyway."""
+
+    def __init__(self, utterances: Sequence[Utterance]) -> None:
+        self._utterances = utterances
+
+    def __len__(self) -> int:
+        return len(self._utterances)
+
+    def at(self, row: int) -> Utterance:
+        return self._utterances[row]
+
+    @cached_property
+    def columns(self) -> "Columns":
+        from asr.manifest_index import columns_of
+
+        return columns_of(self._utterances)
+
+
+def table_of(utterances: Sequence[Utterance]) -> Table:
+    """The table itself, or the columns of utterances in memory."""
+    return utterances if isinstance(utterances, Table) else InMemory(utterances)
 
 
 def read_manifest(path: Path | str) -> Manifest:
@@ -81,160 +227,70 @@ def read_manifest(path: Path | str) -> Manifest:
 
 
 def write_manifest(path: Path | str, utterances: Iterable[Utterance]) -> None:
-    """Writes a manifest, whole or not at all.
+    """Writes a manifest, whole or not at all, and the index of a large one.
 
     Raises:
         ManifestError: an utterance has text that cannot be written as UTF-8 (half a surrogate pair).
     """
-    with whole_file(Path(path)) as part, part.open("wb") as stream:
+    from asr.manifest_index import LEAST, Builder, state_of, write_index
+
+    path = Path(path)
+    builder, digest, place = Builder(), hashlib.sha256(), 0
+    with whole_file(path) as part, part.open("wb") as stream:
         for utterance in utterances:
-            line = json.dumps(asdict(utterance), ensure_ascii=False, allow_nan=False).translate(LINE_ENDS)
             try:
-                stream.write(f"{line}\n".encode())
+                line = line_of(utterance)
             except UnicodeEncodeError as error:
                 raise ManifestError(
                     f"{path}: utterance {utterance.id!r} is not valid Unicode: {error}"
                 ) from None
-
-
-def audio_digest(samples: "np.ndarray", sample_rate: int) -> str:
-    """SHA-256 of decoded audio: sample rate, channels, then the samples as little-endian 16-bit integers.
-
-    Args:
-        samples: (samples, channels) int16.
-        sample_rate: Hz.
-    """
-    if samples.ndim != 2 or samples.dtype.name != "int16":
-        raise ValueError(f"expected (samples, channels) int16, got {samples.shape} {samples.dtype}")
-    start = f"pcm16 {sample_rate} {samples.shape[1]}\n".encode()
-    return hashlib.sha256(start + samples.astype("<i2").tobytes()).hexdigest()
-
-
-def digest_of(audio: str, text: str, speaker: str) -> str:
-    """Identity of an utterance: the same for WAV, FLAC and SPHERE copies, another for one changed sample.
-
-    SHA-256 of the three as a JSON array; `audio` is what `audio_digest` gives.
-    """
-    return hashlib.sha256(json.dumps([audio, text, speaker]).encode()).hexdigest()
-
-
-def identity(digests: Iterable[str]) -> str:
-    """Identity of a set of utterances: SHA-256 over their sorted digests, so their order does not matter."""
-    return hashlib.sha256("".join(f"{digest}\n" for digest in sorted(digests)).encode()).hexdigest()
-
-
-def manifest_digest(utterances: Iterable[Utterance]) -> str:
-    """SHA-256 over the lines of a manifest without `audio_filepath`, which differs from machine to machine.
-
-    A line is JSON with sorted keys, no spaces and ASCII only, followed by a line feed; lines are in order of id. So the
-    utterances in memory, the file that they were written to, and the same lines in another order give one digest, and a
-    changed value of any key but `audio_filepath` gives another.
-    """
-    lines = sorted((utterance.id, _line(utterance)) for utterance in utterances)
-    digest = hashlib.sha256()
-    for _, line in lines:
-        digest.update(line.encode())
-    return digest.hexdigest()
-
-
-_DIGESTED = [field.name for field in fields(Utterance) if field.name != "audio_filepath"]
-
-
-def _line(utterance: Utterance) -> str:
-    tree = {
-        key: getattr(utterance, key) for key in _DIGESTED
-    }  # asdict copies, which takes three times as long
-    # 1 and 1.0 are one number, and one is read back as the other.
-    tree |= {"duration": float(utterance.duration), "offset": float(utterance.offset)}
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
-
-
-def _index(path: Path) -> "tuple[mmap.mmap | bytes, np.ndarray, np.ndarray]":
-    """The bytes; where each line starts, and the end; the numbers, from 0, of lines that are not blank."""
-    import numpy as np
-
-    try:
+            stream.write(line)
+            digest.update(line)
+            builder.add(utterance if utterance.id else parse(line, path.parent, str(path)), place, len(line))
+            place += len(line)
+    if len(builder) >= LEAST:
         with path.open("rb") as stream:
-            empty = stream.seek(0, 2) == 0
-            contents = b"" if empty else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            number = stream.fileno()
+            write_index(path, builder.columns(), number, state_of(number), digest.hexdigest())
+
+
+def _open(path: Path) -> int:
+    """A descriptor: lines are read at their places by any thread, and what was read takes no room."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such manifest; expected a file of JSON lines") from None
     except OSError as error:
         raise ManifestError(f"{path}: not a readable file ({error.strerror}); expected JSON lines") from None
-    starts = [np.zeros(1, np.int64)]
-    for block in range(0, len(contents), BLOCK):
-        values = np.frombuffer(contents[block : block + BLOCK], np.uint8)
-        starts.append(np.flatnonzero(values == ord("\n")) + (block + 1))
-    if starts[-1].size == 0 or starts[-1][-1] != len(contents):
-        starts.append(np.array([len(contents)], np.int64))
+    if path.is_file():
+        return descriptor
+    os.close(descriptor)
+    raise ManifestError(f"{path}: not a readable file; expected JSON lines")
+
+
+def _find_lines(descriptor: int) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]":
+    """Where each line that is not blank starts, and its bytes."""
+    import numpy as np
+
+    starts, place = [np.zeros(1, np.int64)], 0
+    while block := os.pread(descriptor, BLOCK, place):
+        starts.append(np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + (place + 1))
+        place += len(block)
+    if starts[-1].size == 0 or starts[-1][-1] != place:
+        starts.append(np.array([place], np.int64))
     bounds = np.concatenate(starts)
     lengths = np.diff(bounds)
     full = lengths > 2
     for number in np.flatnonzero(~full):  # too short for an object and its line end: blank, or an error later
-        full[number] = contents[bounds[number] : bounds[number + 1]].strip() != b""
-    return contents, bounds, np.flatnonzero(full)
+        full[number] = os.pread(descriptor, int(lengths[number]), int(bounds[number])).strip() != b""
+    return bounds[:-1][full], lengths[full].astype(np.uint32)
 
 
-def _parse(line: bytes, path: Path, number: int) -> Utterance:
-    where = f"{path}:{number}"
-    try:
-        tree = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{where}: not a line of JSON ({error})") from None
-    if not isinstance(tree, dict):
-        raise ManifestError(
-            f'{where}: expected a JSON object like {{"audio_filepath": ...}}, found {tree!r:.60}'
-        )
-    given = _text(tree, "audio_filepath", where)
-    if not given or "\0" in given:
-        raise ManifestError(f"{where}: audio_filepath must be the path of a file, found {given!r}")
-    offset = _seconds(tree, "offset", where, 0.0)
-    return Utterance(
-        id=_text(tree, "id", where, "") or Path(given).stem + (f"@{offset:g}" if offset else ""),
-        audio_filepath=str(path.parent / given),
-        duration=_seconds(tree, "duration", where),
-        text=_text(tree, "text", where),
-        speaker=_text(tree, "speaker", where, ""),
-        offset=offset,
-        lang=_text(tree, "lang", where, ""),
-        digest=_digest(tree, "digest", where),
-        audio_digest=_digest(tree, "audio_digest", where),
-    )
-
-
-def _digest(tree: dict[str, Any], key: str, where: str) -> str:
-    value = _text(tree, key, where, "")
-    if not DIGEST.fullmatch(value):
-        raise ManifestError(f"{where}: {key} must be 64 hexadecimal digits, found {value!r:.60}")
-    return value
-
-
-def _text(tree: dict[str, Any], key: str, where: str, default: str | None = None) -> str:
-    value = _value(tree, key, where, default)
-    if not isinstance(value, str):
-        raise ManifestError(f"{where}: {key} must be a string, found {value!r:.60}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ManifestError(f"{where}: {key} is not valid Unicode: {error}") from None
-    return value
-
-
-def _seconds(tree: dict[str, Any], key: str, where: str, default: float | None = None) -> float:
-    value = _value(tree, key, where, default)
-    try:
-        seconds = math.nan if isinstance(value, (bool, str)) else float(value)
-    except (TypeError, OverflowError):
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ManifestError(f"{where}: {key} must be a number of seconds, 0 or more, found {value!r:.60}")
-    return seconds
-
-
-def _value(tree: dict[str, Any], key: str, where: str, default: object) -> Any:
-    value = tree.get(key)
-    if value is not None:
-        return value
-    if default is not None:
-        return default
-    raise ManifestError(f"{where}: key {key} is missing")
+def _count_lines(descriptor: int, end: int) -> int:
+    """Line feeds in the first `end` bytes."""
+    count = place = 0
+    while place < end:
+        block = os.pread(descriptor, min(BLOCK, end - place), place)
+        count += block.count(b"\n")
+        place += len(block)
+    return count

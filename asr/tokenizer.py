@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from asr import recipe
@@ -142,14 +142,23 @@ def build_tokenizer(settings: recipe.Tokenizer, texts: Iterable[str]) -> Tokeniz
     Raises:
         TokenizerError: no text at all, or too little for that many subwords.
     """
+    if settings.kind == "characters":
+        found: set[str] = set()
+        for text in texts:
+            if text.strip():
+                found.update(text)
+        _need_some(found)
+        return CharacterTokenizer(sorted(set(settings.alphabet) or found))
     ordered = sorted(text for text in texts if text.strip())
-    if not ordered:
-        raise TokenizerError("the training texts have no characters at all; check the text of the corpus")
+    _need_some(ordered)
     if settings.alphabet:
         ordered = [text for text in ordered if set(text) <= set(settings.alphabet)]
-    if settings.kind == "characters":
-        return CharacterTokenizer(sorted(set(settings.alphabet or "".join(ordered))))
     return SubwordTokenizer(_train_subwords(ordered, settings.size))
+
+
+def _need_some(found: Collection[str]) -> None:
+    if not found:
+        raise TokenizerError("the training texts have no characters at all; check the text of the corpus")
 
 
 def tokenizer_from_json(tree: dict[str, Any]) -> Tokenizer:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from planned_by_hand import cut_by_hand, plan_by_hand
 
 from asr.batching import Step, batches_by_length, collate, plan_epoch
 
@@ -16,7 +17,7 @@ lengths = st.lists(st.floats(0.1, 30), max_size=60)
 
 def plan(seconds: Sequence[float], **changes: Any) -> list[Step]:
     settings = {"utterances": 4, "padded_seconds": 40.0, "micro_batches": 2, "seed": 1, "epoch": 0}
-    return plan_epoch(seconds, **settings | changes)
+    return list(plan_epoch(seconds, **settings | changes))
 
 
 def check_limits(
@@ -40,6 +41,55 @@ def test_plan_holds_every_row_once_within_the_limits(
     sizes = sorted(len(step) for step in steps)
     assert all(size == micro_batches for size in sizes[1:])  # at most one step has fewer
     assert not sizes or 1 <= sizes[0] <= micro_batches
+
+
+@given(lengths, st.integers(1, 9), st.floats(0.1, 100), st.integers(1, 4), st.integers(0, 3))
+def test_plan_is_the_one_by_hand(
+    seconds: list[float], utterances: int, most: float, micro_batches: int, epoch: int
+) -> None:
+    settings: dict[str, Any] = {
+        "utterances": utterances,
+        "padded_seconds": most,
+        "micro_batches": micro_batches,
+        "seed": 5,
+        "epoch": epoch,
+    }
+    assert plan(seconds, **settings) == plan_by_hand(seconds, **settings)
+    in_order = sorted(range(len(seconds)), key=lambda row: (-seconds[row], row))
+    batches = cut_by_hand(in_order, seconds, utterances, most, multiple_of=1)
+    assert batches_by_length(seconds, utterances=utterances, padded_seconds=most) == batches
+
+
+def test_large_plan_is_the_one_by_hand() -> None:
+    """Lengths of read speech, some of them far too long, and many that are equal."""
+    seconds = np.round(np.random.default_rng(2).lognormal(1.3, 0.8, 20_000), 1).tolist()
+    settings: dict[str, Any] = {
+        "utterances": 8,
+        "padded_seconds": 60.0,
+        "micro_batches": 3,
+        "seed": 9,
+        "epoch": 2,
+    }
+    assert plan(seconds, **settings) == plan_by_hand(seconds, **settings)
+
+
+def test_steps_are_asked_for_by_number() -> None:
+    planned = plan_epoch(
+        [1.0, 2.0, 3.0] * 9, utterances=2, padded_seconds=99, micro_batches=2, seed=1, epoch=0
+    )
+    steps = list(planned)
+    assert len(planned) == len(steps) == 7
+    assert planned[-1] == steps[6]
+    assert planned[2:5] == steps[2:5]
+    with pytest.raises(IndexError):
+        planned[7]
+    assert all(isinstance(row, int) for step in steps for batch in step for row in batch)
+
+
+def test_windows_have_plans_of_their_own() -> None:
+    seconds = np.random.default_rng(1).uniform(1, 10, 40).tolist()
+    assert plan(seconds, window=0) != plan(seconds)
+    assert plan(seconds, window=0) != plan(seconds, window=1)
 
 
 @given(lengths, st.integers(1, 9), st.floats(0.1, 100))

@@ -6,14 +6,20 @@ from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asr.corpora.reading import Progress, Splits, some
 from asr.errors import AudioError, CorpusError
-from asr.files import write_json
-from asr.manifest import Utterance, audio_digest, digest_of
+from asr.files import whole_file
+from asr.manifest import Utterance, audio_digest, digest_of, table_of
+from asr.randomness import keyed_seeds
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FORMAT = 2  # of the list of known files
+TOGETHER = 1 << 12  # stretches that wait for a worker at a time
 TOLERANCE = 0.1  # seconds by which a file may end before its utterance does: durations are often rounded
 
 
@@ -75,15 +81,14 @@ def decode_all(
         CorpusError: names every file that cannot be decoded whole (ten of them and the count), empty splits,
             and ids that occur twice. Broken test files are never left out: a score is of the whole test part.
     """
-    _check_ids(name, folder, splits)
+    check_ids(name, folder, splits)
     memory = known / f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}.json"
     before = _recall(memory)
     stretches = list(dict.fromkeys(_stretch(u) for utterances in splits.values() for u in utterances))
     results = _decode(name, stretches, before, progress, workers)
     decoded = {key: result for key, result in results.items() if isinstance(result, _Decoded)}
     if decoded != before:
-        files = {key: vars(item) for key, item in decoded.items()}
-        write_json(memory, {"format": FORMAT, "decoder": _decoder(), "files": files})
+        _remember(memory, decoded)
     found, broken = _sort_out(folder, splits, results)
     # A split of which nothing is left is refused, too.
     kept = {"train"} if leave_out and found.get("train") else set()
@@ -95,8 +100,10 @@ def _stretch(utterance: Utterance) -> _Stretch:
     return _Stretch(utterance.audio_filepath, utterance.offset, utterance.duration)
 
 
-def _sort_out(folder: Path, splits: Splits, results: _Results) -> tuple[Splits, list[BrokenFile]]:
-    found: Splits = {split: [] for split in splits}
+def _sort_out(
+    folder: Path, splits: Splits, results: _Results
+) -> tuple[dict[str, list[Utterance]], list[BrokenFile]]:
+    found: dict[str, list[Utterance]] = {split: [] for split in splits}
     broken: list[BrokenFile] = []
     for split, utterances in splits.items():
         for utterance in utterances:
@@ -143,13 +150,15 @@ def _decode(
     decoded: _Results = {}
     pool = ThreadPoolExecutor(max(1, workers))  # decoding and hashing run outside Python's lock
     try:
-        results: Iterable[_Decoded | str] = pool.map(
-            lambda stretch: _decode_one(stretch, before.get(stretch.key)), stretches
-        )
-        for done, (stretch, result) in enumerate(zip(stretches, results, strict=True), 1):
-            decoded[stretch.key] = result
-            if done % 50 == 0 or done == len(stretches):
-                progress(f"decode {name}", done, len(stretches))
+        for start in range(0, len(stretches), TOGETHER):
+            some = stretches[start : start + TOGETHER]
+            results: Iterable[_Decoded | str] = pool.map(
+                lambda stretch: _decode_one(stretch, before.get(stretch.key)), some
+            )
+            for done, (stretch, result) in enumerate(zip(some, results, strict=True), start + 1):
+                decoded[stretch.key] = result
+                if done % 50 == 0 or done == len(stretches):
+                    progress(f"decode {name}", done, len(stretches))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the files that are left
     return decoded
@@ -175,6 +184,16 @@ def _decode_one(stretch: _Stretch, before: _Decoded | None) -> _Decoded | str:
     return _Decoded(*here, seconds=seconds, digest=audio_digest(samples, sample_rate))
 
 
+def _remember(memory: Path, decoded: dict[str, _Decoded]) -> None:
+    """A line for each stretch, written as it is made."""
+    with whole_file(memory) as part, part.open("w", encoding="utf-8") as out:
+        out.write(f'{{"format": {FORMAT}, "decoder": {json.dumps(_decoder())}, "files": {{')
+        for number, (key, item) in enumerate(decoded.items()):
+            comma = ",\n" if number else "\n"
+            out.write(f"{comma}{json.dumps(key)}: {json.dumps(vars(item))}")
+        out.write("}}\n")
+
+
 def _recall(memory: Path) -> dict[str, _Decoded]:
     """Empty when there is nothing to recall: a list that cannot be read costs time, not correctness."""
     try:
@@ -193,12 +212,28 @@ def _decoder() -> str:
     return f"libsndfile {soundfile.__libsndfile_version__}"
 
 
-def _check_ids(name: str, folder: Path, splits: Splits) -> None:
-    seen: dict[str, str] = {}
+def check_ids(name: str, folder: Path, splits: Splits) -> None:
+    """Raises CorpusError when a split is empty, or an id is there twice."""
+    import numpy as np
+
     for split, utterances in splits.items():
         if not utterances:
             raise CorpusError(f"{folder}: the {split} split of {name} is empty; fetch the corpus again")
-        for utterance in utterances:
-            if utterance.id in seen:
-                raise CorpusError(f"{folder}: {utterance.id} is in {seen[utterance.id]} and again in {split}")
-            seen[utterance.id] = split
+    # Of a million ids, eight bytes each: a key of 63 bits that is there twice is an id that is there twice, or chance.
+    keys = [keyed_seeds(0, "id", last=table_of(utterances).id_keys()) for utterances in splits.values()]
+    found, counts = np.unique(np.concatenate(keys), return_counts=True)
+    if twice := set(found[counts > 1].tolist()):
+        _refuse_twice(folder, splits, dict(zip(splits, keys, strict=True)), twice)
+
+
+def _refuse_twice(
+    folder: Path, splits: Splits, keys: "dict[str, npt.NDArray[np.uint64]]", twice: Set[int]
+) -> None:
+    seen: dict[str, str] = {}
+    for split, utterances in splits.items():
+        for row, key in enumerate(keys[split].tolist()):
+            if key in twice:
+                named = utterances[row].id
+                if named in seen:
+                    raise CorpusError(f"{folder}: {named} is in {seen[named]} and again in {split}")
+                seen[named] = split

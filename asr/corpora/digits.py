@@ -175,7 +175,7 @@ def make_with(settings: Settings, cache: Path, progress: Progress, workers: int)
 
 def read(folder: Path) -> Splits:
     """What `make` wrote."""
-    splits: Splits = {"train": [], "test": []}
+    splits: dict[str, list[Utterance]] = {"train": [], "test": []}
     path = folder / TRANSCRIPT
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:

@@ -34,7 +34,7 @@ def read(folder: Path) -> Splits:
         )
     speakers = sorted({match["speaker"] for match in names.values()})
     takes = 1 + max((int(match["take"]) for match in names.values()), default=-1)
-    splits: Splits = {"train": [], "test": []}
+    splits: dict[str, list[Utterance]] = {"train": [], "test": []}
     needed = []
     for digit, word in enumerate(WORDS):
         for speaker in speakers:

@@ -1,14 +1,20 @@
 """Development data: whole speakers of the training part, held out by a key that is the same for every seed."""
 
+from array import array
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from asr.errors import CorpusError
-from asr.manifest import Utterance
-from asr.randomness import keyed_seed
+from asr.manifest import Table, Utterance, table_of
+from asr.randomness import Seeds, keyed_seed, keyed_seeds
 from asr.recipe import Corpus
 
 
-def hold_out(utterances: Sequence[Utterance], settings: Corpus) -> tuple[list[Utterance], list[Utterance]]:
+def hold_out(
+    utterances: Sequence[Utterance], settings: Corpus
+) -> tuple[Sequence[Utterance], Sequence[Utterance]]:
     """Splits training utterances into those to learn from and development data, both in the given order.
 
     Which speakers (or, for a corpus with one speaker, which utterances) are held out depends on the corpus and
@@ -17,33 +23,48 @@ def hold_out(utterances: Sequence[Utterance], settings: Corpus) -> tuple[list[Ut
     Raises:
         CorpusError: not enough speakers or utterances to hold out so many, or utterances without a speaker.
     """
-    by_speaker = settings.dev_speakers > 0
-    if by_speaker:
-        _check_speakers(utterances, settings)
-    names = {u.speaker if by_speaker else u.id for u in utterances}
-    wanted = settings.dev_speakers or settings.dev_utterances
-    if wanted >= len(names):
-        kind = "speakers" if by_speaker else "utterances"
-        raise CorpusError(
-            f"{settings.name}: cannot hold out {wanted} of {len(names)} training {kind}; "
-            + (f"set corpus.dev_{kind} to {len(names) - 1} or less" if len(names) > 1 else "more are needed")
-        )
-    ranked = sorted(names, key=lambda name: keyed_seed(0, "hold-out", settings.split_key, name))
-    held = set(ranked[:wanted])
-    learn = [u for u in utterances if (u.speaker if by_speaker else u.id) not in held]
-    dev = [u for u in utterances if (u.speaker if by_speaker else u.id) in held]
-    return learn, dev
+    held = _speakers(utterances, settings) if settings.dev_speakers else _utterances(utterances, settings)
+    if isinstance(utterances, Table):
+        return utterances.choose(np.flatnonzero(~held)), utterances.choose(np.flatnonzero(held))
+    learn = [utterance for utterance, out in zip(utterances, held, strict=True) if not out]
+    return learn, [utterance for utterance, out in zip(utterances, held, strict=True) if out]
 
 
-def _check_speakers(utterances: Sequence[Utterance], settings: Corpus) -> None:
-    unknown = sum(not utterance.speaker for utterance in utterances)
+def _speakers(utterances: Sequence[Utterance], settings: Corpus) -> npt.NDArray[np.bool_]:
+    """Whether each is of a speaker who is held out."""
+    numbers: dict[str, int] = {}
+    spoken = array("q", (numbers.setdefault(utterance.speaker, len(numbers)) for utterance in utterances))
+    of_each = np.frombuffer(spoken, np.int64)
+    unknown = int(np.count_nonzero(of_each == numbers.get("", -1)))
     if unknown:
-        trouble = f"{unknown} of {len(utterances)} training utterances name no speaker"
-    elif len({utterance.speaker for utterance in utterances}) == 1:
-        trouble = "there is one training speaker only"
-    else:
-        return
-    raise CorpusError(
+        raise _no_speakers(settings, f"{unknown} of {len(utterances)} training utterances name no speaker")
+    if len(numbers) == 1:
+        raise _no_speakers(settings, "there is one training speaker only")
+    keys = np.array([keyed_seed(0, "hold-out", settings.split_key, name) for name in numbers], np.uint64)
+    return _lowest(keys, settings.dev_speakers, "speakers", settings)[of_each]
+
+
+def _utterances(utterances: Sequence[Utterance], settings: Corpus) -> npt.NDArray[np.bool_]:
+    """Whether each is held out by itself. Ids are known to be different (asr.corpora.decode)."""
+    ids = table_of(utterances).id_keys()
+    keys = keyed_seeds(0, "hold-out", settings.split_key, last=ids)
+    return _lowest(keys, settings.dev_utterances, "utterances", settings)
+
+
+def _lowest(keys: Seeds, wanted: int, kind: str, settings: Corpus) -> npt.NDArray[np.bool_]:
+    """Whether each key is one of so many lowest."""
+    if wanted >= len(keys):
+        raise CorpusError(
+            f"{settings.name}: cannot hold out {wanted} of {len(keys)} training {kind}; "
+            + (f"set corpus.dev_{kind} to {len(keys) - 1} or less" if len(keys) > 1 else "more are needed")
+        )
+    lowest = np.zeros(len(keys), np.bool_)
+    lowest[np.argsort(keys, kind="stable")[:wanted]] = True
+    return lowest
+
+
+def _no_speakers(settings: Corpus, trouble: str) -> CorpusError:
+    return CorpusError(
         f"{settings.name}: cannot hold out speakers, as {trouble}; set corpus.dev_speakers to 0 and "
         f"corpus.dev_utterances to the number of utterances to hold out"
     )

@@ -10,13 +10,15 @@
 import os
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from asr.manifest import Utterance
 from asr.text import normalise
 
+NO_TEXT = ""  # instead of a version of the normaliser: texts are not compared
 OVERLAP = 0.1  # seconds; stretches of one file that overlap by less are neighbours whose times were rounded
 
 Parts = Mapping[str, Sequence[Utterance]]
@@ -35,72 +37,89 @@ class Leaks:
 
 
 def find_leaks(parts: Parts, text: str, part: str = "test") -> Leaks:
-    """What `part` shares with each of the other parts.
+    """What `part` shares with each of the other parts, which are gone through once and may be large.
 
     Args:
         parts: utterances with durations and digests, by part: train, dev, test.
         text: version of the normaliser, as the recipe has it.
     """
-    return Leaks(
-        audio=shared_audio(parts, part),
-        texts=_shared(parts, part, lambda utterance: normalise(utterance.text, text)),
-        speakers=_shared(parts, part, _speaker, name=_speaker),
-    )
+    ours = [_contents(utterance, text) for utterance in parts[part]]
+    audio, texts, speakers = defaultdict(list), defaultdict(list), defaultdict(list)
+    for other in sorted(parts.keys() - {part}):
+        met = _met(ours, (_contents(utterance, text) for utterance in parts[other]))
+        merged = {path: _merged(stretches) for path, stretches in met.stretches.items()}
+        # By name once, however often it is there.
+        for named in {
+            one.id for one in ours if one.audio in met.audio or _meets(one.stretch, merged.get(one.file, []))
+        }:
+            audio[named].append(other)
+        for named in {one.id for one in ours if one.text in met.texts}:
+            texts[named].append(other)
+        for named in met.speakers:
+            speakers[named].append(other)
+    return Leaks(_in_order(audio), _in_order(texts), _in_order(speakers))
 
 
 def shared_audio(parts: Parts, part: str = "test") -> Where:
     """Ids of utterances whose samples are in another part too, with the parts."""
-    audio = _shared(parts, part, _audio)
-    for name, others in _overlapping(parts, part).items():
-        audio[name] = tuple(sorted({*audio.get(name, ()), *others}))
-    return dict(sorted(audio.items()))
+    return find_leaks(parts, NO_TEXT, part).audio
 
 
-def _audio(utterance: Utterance) -> str:
-    return utterance.audio_digest
+class _Contents(NamedTuple):
+    """What an utterance can have in common with another. "" is no content, and never shared."""
+
+    id: str
+    audio: str
+    text: str
+    speaker: str
+    file: str
+    stretch: tuple[float, float]  # seconds of the file
 
 
-def _speaker(utterance: Utterance) -> str:
-    return utterance.speaker
+@dataclass(frozen=True)
+class _Met:
+    """Those of our contents that another part has too."""
+
+    audio: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    speakers: set[str] = field(default_factory=set)
+    stretches: dict[str, list[tuple[float, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # by file
 
 
-def _id(utterance: Utterance) -> str:
-    return utterance.id
+def _contents(utterance: Utterance, text: str) -> _Contents:
+    return _Contents(
+        id=utterance.id,
+        audio=utterance.audio_digest,
+        text=normalise(utterance.text, text) if text != NO_TEXT else "",
+        speaker=utterance.speaker,
+        file=os.path.normpath(utterance.audio_filepath),
+        stretch=(utterance.offset, utterance.offset + utterance.duration),
+    )
 
 
-def _shared(
-    parts: Parts, part: str, content: Callable[[Utterance], str], name: Callable[[Utterance], str] = _id
-) -> Where:
-    """Names of what has the same content as an utterance of another part. "" is no content, and never shared."""
-    contents = [(name(utterance), content(utterance)) for utterance in parts[part]]
-    found = defaultdict(list)
-    for other in sorted(parts.keys() - {part}):
-        there = {content(utterance) for utterance in parts[other]} - {""}
-        for named in {named for named, this in contents if this in there}:
-            found[named].append(other)
+def _met(ours: Sequence[_Contents], others: Iterable[_Contents]) -> _Met:
+    """Keeps nothing of the others but what is also ours: they may be a million."""
+    audio = {one.audio for one in ours} - {""}
+    texts = {one.text for one in ours} - {""}
+    speakers = {one.speaker for one in ours} - {""}
+    files = {one.file for one in ours}
+    met = _Met()
+    for other in others:
+        if other.audio in audio:
+            met.audio.add(other.audio)
+        if other.text in texts:
+            met.texts.add(other.text)
+        if other.speaker in speakers:
+            met.speakers.add(other.speaker)
+        if other.file in files:
+            met.stretches[other.file].append(other.stretch)
+    return met
+
+
+def _in_order(found: Mapping[str, list[str]]) -> Where:
     return {named: tuple(others) for named, others in sorted(found.items())}
-
-
-def _overlapping(parts: Parts, part: str) -> Where:
-    """Ids of utterances that are stretches of a file of which another part has some of the same seconds."""
-    found = defaultdict(list)
-    for other in sorted(parts.keys() - {part}):
-        there = defaultdict(list)
-        for utterance in parts[other]:
-            there[_file(utterance)].append(_stretch(utterance))
-        merged = {path: _merged(stretches) for path, stretches in there.items()}
-        for utterance in parts[part]:
-            if _meets(_stretch(utterance), merged.get(_file(utterance), [])):
-                found[utterance.id].append(other)
-    return {named: tuple(others) for named, others in found.items()}
-
-
-def _file(utterance: Utterance) -> str:
-    return os.path.normpath(utterance.audio_filepath)
-
-
-def _stretch(utterance: Utterance) -> tuple[float, float]:
-    return utterance.offset, utterance.offset + utterance.duration
 
 
 def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:

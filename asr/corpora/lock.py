@@ -14,7 +14,8 @@ Any other corpus gets a lock when it is first used (`asr.corpora.prepare.keep_lo
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
@@ -29,6 +30,7 @@ FORMATS = (1, 2)  # that are read; 1 has no identities
 MOST_NAMED = (
     20_000  # utterances of a corpus, all splits together, up to which a lock has the identity of each
 )
+MOST_KNOWN = 10 * MOST_NAMED  # utterances of a split up to which they are known while a corpus is compared
 PREFIX = 16  # hexadecimal digits of an utterance's digest
 _PREFIX = re.compile(r"[0-9a-f]{16}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -48,13 +50,19 @@ Locks = Mapping[str, SplitLock]  # by split
 
 
 def split_lock(utterances: Sequence[Utterance]) -> SplitLock:
-    """Of utterances with durations and digests, in any order."""
-    return SplitLock(
-        utterances=len(utterances),
-        seconds=round(fsum(utterance.duration for utterance in utterances), 3),
-        digest=identity(utterance.digest for utterance in utterances),
-        identities={utterance.id: utterance.digest[:PREFIX] for utterance in utterances},
-    )
+    """Of utterances with durations and digests, in any order; they are gone through once."""
+    seconds = array("d")
+    named: dict[str, str] | None = {} if len(utterances) <= MOST_KNOWN else None
+
+    def digests() -> Iterator[str]:
+        for utterance in utterances:
+            seconds.append(utterance.duration)
+            if named is not None:
+                named[utterance.id] = utterance.digest[:PREFIX]
+            yield utterance.digest
+
+    digest = identity(digests())
+    return SplitLock(len(seconds), round(fsum(seconds), 3), digest, named)
 
 
 def lock_tree(name: str, locks: Locks) -> dict[str, Any]:

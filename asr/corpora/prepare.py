@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr.corpora.archive import unpack
-from asr.corpora.decode import BrokenFile, decode_all
+from asr.corpora.decode import BrokenFile, check_ids, decode_all
 from asr.corpora.download import fetch
 from asr.corpora.lock import SplitLock, lock_tree, read_lock, split_lock, write_locks
 from asr.corpora.lock_difference import check_lock, describe
 from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, corpus_folder, data_file, some
 from asr.corpora.registry import get_reader
+from asr.corpora.shards import address_of, mirror
 from asr.errors import CorpusError, StorageError
 from asr.files import sha256_file
 
@@ -134,6 +135,8 @@ class _Preparation:
     check: bool
 
     def run(self, source: Path | None) -> PreparedCorpus:
+        if source is not None and (address := address_of(source)):
+            return self.from_address(address)
         if source is not None:
             return self.from_folder(source) if source.is_dir() else self.from_archive(source)
         if self.reader.make is not None:
@@ -144,6 +147,14 @@ class _Preparation:
                 f"expected {self.reader.layout}"
             )
         return fetch(self.reader.source, self.cache, self.progress, self.from_download)
+
+    def from_address(self, address: str) -> PreparedCorpus:
+        if not self.reader.decoded:
+            raise CorpusError(
+                f"{address}: {self.reader.name} is read from a folder or an archive on this machine; from an address "
+                'come shards only (corpus.name = "shards", and `asr shards` makes them)'
+            )
+        return self.load(mirror(address, self.cache.resolve()), address.rpartition("/")[2], "")
 
     def from_folder(self, folder: Path) -> PreparedCorpus:
         return self.load(folder, folder.resolve().name, "")
@@ -188,15 +199,7 @@ class _Preparation:
         found = self.reader.read(folder)
         place = self._lock_place(given, folder)
         expected = read_lock(place.path) if self.check else None
-        splits, broken = decode_all(
-            name,
-            folder,
-            found,
-            self.cache / "decoded",
-            self.progress,
-            self.workers,
-            leave_out=expected is None or not place.ours,
-        )
+        splits, broken = self._decoded(folder, found, leave_out=expected is None or not place.ours)
         locks = {split: split_lock(utterances) for split, utterances in splits.items()}
         corpus = PreparedCorpus(
             name=name,
@@ -210,6 +213,16 @@ class _Preparation:
             lock_place=place if self.check else None,
         )
         return corpus if expected is None else self._compared(corpus, expected, place)
+
+    def _decoded(
+        self, folder: Path, found: Splits, *, leave_out: bool
+    ) -> tuple[Splits, tuple[BrokenFile, ...]]:
+        name = self.reader.name
+        if self.reader.decoded:
+            check_ids(name, folder, found)
+            return found, ()
+        known = self.cache / "decoded"
+        return decode_all(name, folder, found, known, self.progress, self.workers, leave_out=leave_out)
 
     def _lock_place(self, given: Path, folder: Path) -> LockPlace:
         """Own recordings have their lock beside them; of all others there is one corpus of that name."""

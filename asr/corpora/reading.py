@@ -1,14 +1,15 @@
 """What a corpus reader is: where the corpus is to be had, what its folder looks like, who says what in it."""
 
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import CorpusError
 from asr.manifest import Utterance
+from asr.shard_file import LIST
 
 Progress = Callable[[str, int, int], None]  # (what, done, total); total is 0 when unknown
-Splits = dict[str, list[Utterance]]  # "train" and "test", utterances in a fixed order
+Splits = Mapping[str, Sequence[Utterance]]  # "train" and "test", utterances in a fixed order
 
 # A corpus converted between these stays the same corpus. Upper case counts too.
 AUDIO_SUFFIXES = (".sph", ".wav", ".flac")
@@ -49,6 +50,9 @@ class Reader:
     source: CorpusSource | None = None
     make: Callable[[Path, Progress, int], Path] | None = None
     lock_beside: str = ""  # name of the lock file in the corpus's folder, where every user has another corpus
+    decoded: bool = (
+        False  # every utterance comes with its duration and digests, and audio that is checked when read
+    )
 
     def __post_init__(self) -> None:
         if self.source is not None and self.make is not None:
@@ -78,6 +82,10 @@ def corpus_folder(reader: Reader, given: Path) -> Path:
         level = [sub for folder in level for sub in sorted(folder.iterdir()) if _may_hold(sub)]
     there = sorted(item.name + "/" * item.is_dir() for item in given.iterdir())
     contents = f"found {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}" if there else "it is empty"
+    if (given / LIST).is_file():
+        raise CorpusError(
+            f'{given}: these are shards, and the recipe asks for {reader.name}; say corpus.name = "shards" there'
+        )
     raise CorpusError(f"{given}: {reader.name} is not there ({contents}); expected {reader.layout}")
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from asr.corpora.reading import Reader
 from asr.errors import CorpusError
 
-NAMES = ("an4", "digits", "fsdd", "manifest", "yesno")
+NAMES = ("an4", "digits", "fsdd", "manifest", "shards", "yesno")
 
 
 def get_reader(name: str) -> Reader:

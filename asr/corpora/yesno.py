@@ -32,7 +32,7 @@ def read(folder: Path) -> Splits:
     present = audio_files(folder)
     names = ["_".join(f"{int(number, 16):08b}") for number in RECORDINGS.split()]
     need_all(f"{folder}: recordings", names, present)
-    splits: Splits = {"train": [], "test": []}
+    splits: dict[str, list[Utterance]] = {"train": [], "test": []}
     for number, name in enumerate(names):
         text = " ".join(WORDS[int(digit)] for digit in name.split("_"))
         utterance = Utterance(name, str(present[name]), 0.0, text, speaker="anonymous")

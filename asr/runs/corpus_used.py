@@ -6,7 +6,7 @@ A run calls `split`, `refuse_leaks` before anything is learned, and `describe_co
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum
 
 from asr.corpora.holdout import hold_out
@@ -20,7 +20,7 @@ from asr.recipe import Recipe
 from asr.runs.record import CorpusUsed, LeftOutUtterance, Shared, Split
 from asr.training.selection import LeftOut
 
-Parts = dict[str, list[Utterance]]  # train, dev, test
+Parts = Mapping[str, Sequence[Utterance]]  # train, dev, test
 
 
 def split(corpus: PreparedCorpus, recipe: Recipe) -> Parts:

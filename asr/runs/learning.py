@@ -10,7 +10,7 @@ from asr.model.acoustic import AcousticModel, new_model
 from asr.recipe import Recipe
 from asr.text import normalise
 from asr.tokenizer import Tokenizer, build_tokenizer
-from asr.training.micro_batch import Example
+from asr.training.examples import Examples
 from asr.training.selection import LeftOut, select
 
 
@@ -20,7 +20,7 @@ class Beginning:
 
     tokenizer: Tokenizer
     model: AcousticModel
-    examples: list[Example]
+    examples: Examples
     left_out: list[LeftOut]
 
 
@@ -30,7 +30,7 @@ def begin(recipe: Recipe, utterances: Sequence[Utterance], device: torch.device)
     Raises:
         AsrError: texts that cannot be written in the recipe's alphabet, or nothing to learn from.
     """
-    texts = [normalise(utterance.text, recipe.text) for utterance in utterances]
+    texts = (normalise(utterance.text, recipe.text) for utterance in utterances)
     tokenizer = build_tokenizer(recipe.tokenizer, texts)
     model = new_model(recipe.front_end, recipe.model, tokenizer.size, recipe.seed).to(device)
     examples, left_out = select(utterances, tokenizer, model, recipe)

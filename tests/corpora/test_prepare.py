@@ -270,7 +270,7 @@ def test_damaged_folder_in_the_cache(archive: Path, get: Callable[..., PreparedC
 
 def test_unknown_corpus(tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match="no corpus is called 'timit'; known are an4, digits, fsdd, manifest, yesno"
+        CorpusError, match="no corpus is called 'timit'; known are an4, digits, fsdd, manifest, shards, yesno"
     ):
         prepare("timit", None, tmp_path)
 

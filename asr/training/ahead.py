@@ -1,0 +1,69 @@
+"""Shards are made ready before they are needed: fetched where they are far away, and checked from end to end.
+
+That reads each shard in sequence, once, so that the system has it in memory when its utterances are read at their
+places.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from asr.batching import Step
+from asr.errors import AsrError
+from asr.shard_file import make_ready, shard_of
+from asr.training.micro_batch import Example
+from asr.training.plan import WindowedPlan
+
+
+def read_ahead(steps: Sequence[Step], examples: Sequence[Example]) -> Sequence[Step]:
+    """The same steps; while those of a window are taken, the shards of the next are made ready."""
+    return Ahead(steps, examples) if isinstance(steps, WindowedPlan) else steps
+
+
+class Ahead(Sequence[Step]):
+    """Steps in windows of shards."""
+
+    def __init__(self, plan: WindowedPlan, examples: Sequence[Example]) -> None:
+        self._plan, self._examples = plan, examples
+        self._window = -1  # whose steps are taken
+        self.thread: threading.Thread | None = None  # that makes the next window ready
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Step]: ...
+
+    def __getitem__(self, index: int | slice) -> Step | list[Step]:
+        if isinstance(index, slice):
+            return self._plan[index]
+        window = self._plan.window_of(range(len(self))[index])  # IndexError past the ends
+        if window > self._window:
+            self._window = window
+            self._begin(window + 1)
+        return self._plan[index]
+
+    def _begin(self, window: int) -> None:
+        """Unless the one before is still being fetched: what nobody needs yet is not to share the network with it."""
+        if window >= self._plan.windows or (self.thread is not None and self.thread.is_alive()):
+            return
+        # A daemon: who stops the training does not wait for a download.
+        self.thread = threading.Thread(target=self._make_ready, args=(window,), daemon=True)
+        self.thread.start()
+
+    def _make_ready(self, window: int) -> None:
+        for place in self._places(window):
+            try:
+                make_ready(place)
+            except AsrError:  # is raised again, and told, when an utterance of this shard is read
+                return
+
+    def _places(self, window: int) -> Iterator[str]:
+        """One in each shard of a window."""
+        for row in self._plan.firsts(window):
+            place = self._examples[row].utterance.audio_filepath
+            if shard_of(place):
+                yield place
