@@ -83,7 +83,7 @@ class _Counter(RunWatcher):
         self.steps, self._watcher = 0, watcher
 
     def on_step(self, report: StepReport) -> None:
-        self.steps += 1
+        self.steps += report.taken
         self._watcher.on_step(report)
 
     def on_epoch(self, report: EpochReport) -> None:

@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.errors import RunError
 from asr.numerics import available_cores
+from asr.runs.placement import Placement, read_placement
 
 if TYPE_CHECKING:
     from asr.runs.options import RunOptions
@@ -65,16 +67,37 @@ def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     )
 
 
-def run_options(options: argparse.Namespace, *, command: str, tensorboard: bool = False) -> "RunOptions":
-    """What `add_run_options` has read, for a run; `command` is for the record."""
+def run_options(
+    options: argparse.Namespace,
+    *,
+    command: str,
+    tensorboard: bool = False,
+    placement: Placement | None = None,
+) -> "RunOptions":
+    """What `add_run_options` has read, for a run.
+
+    Args:
+        command: for the record.
+        placement: of this process, where torchrun has started it; only `asr run` can be.
+
+    Raises:
+        RunError: torchrun has started several processes of another command.
+    """
     from asr.runs.options import RunOptions
+
+    if placement is None and (found := read_placement()) and found.size > 1:
+        raise RunError(
+            f"torchrun has started {found.size} processes, which only `asr run` can share; start this command without "
+            "it, with --processes N"
+        )
+    beside = placement.local_size if placement else 1
 
     return RunOptions(
         corpus=options.corpus,
         out=options.out,
         cache=options.cache,
         device=options.device,
-        workers=workers_of(options, options.processes),
+        workers=workers_of(options, options.processes * beside),
         processes=options.processes,
         fresh=options.fresh,
         check_lock=not options.any_corpus,

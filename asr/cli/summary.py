@@ -85,6 +85,7 @@ def print_details(folder: Path, record: Record) -> None:
             f"session {session.started} to {session.finished or 'its end unknown'}: {session.device}, "
             f"{session.workers} workers"
             + f" in each of {session.processes} processes" * (session.processes > 1)
+            + f" on {len(session.machines)} machines" * (len(session.machines) > 1)
             + memory
         )
         lines.append(

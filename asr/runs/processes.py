@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
+
+from asr.allocator import keep_freed_memory
 from asr.errors import AsrError, TrainingError
 from asr.manifest import read_manifest
 from asr.numerics import choose_device
@@ -23,11 +26,13 @@ from asr.recipe_file import load_recipe
 from asr.runs.environment import code_digest
 from asr.runs.folder import RunFolder
 from asr.runs.learning import begin
-from asr.training.ranks import Ranks, count_ready, find_store, join, leave, open_store, say_ready
+from asr.training.joining import count_ready, find_store, join, leave, open_store, say_ready
+from asr.training.ranks import Ranks, with_cards
 from asr.training.reports import Interrupted
 from asr.training.trainer import Trainer
 
 PATIENCE = 20.0  # seconds that followers get to end by themselves
+_HERE = "here"  # all are on this machine
 POLL = 0.05  # seconds between two looks at followers that get ready
 
 
@@ -47,6 +52,7 @@ def several(
     *,
     workers: int,
     device: str,
+    on: torch.device,
     last_step: int,
     should_stop: Callable[[], bool],
 ) -> Iterator[Ranks]:
@@ -56,6 +62,7 @@ def several(
         settings: digest of what the training depends on, as for `Trainer`.
         workers: threads in each process.
         device: auto, cpu, cuda; of several CUDA devices each process takes its own.
+        on: the lead's device.
         should_stop: asked while the followers get ready.
 
     Raises:
@@ -73,7 +80,8 @@ def several(
         for rank in range(1, size):
             places = map(str, (rank, size, store.port, workers, last_step))
             started.append(_start(rank, [str(folder.path), settings, *places, device, code]))
-        yield _gather(size, store, started, folder, should_stop)
+        ranks = _gather(size, store, started, folder, should_stop)
+        yield with_cards(ranks, on, _HERE)
     finally:
         leave()
         _end(started)
@@ -155,7 +163,7 @@ def follow(
         evaluate=_never,
         settings=settings,
         workers=workers,
-        ranks=join(rank, size, store),
+        ranks=with_cards(join(rank, size, store), chosen, _HERE),
         last_step=last_step,
     )
     try:
@@ -172,8 +180,6 @@ def _never(_model: object) -> NoReturn:
 
 def _device_of(rank: int, device: str) -> str:
     """Each process its own CUDA device, if they are not told which."""
-    import torch
-
     if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
         return f"cuda:{rank % torch.cuda.device_count()}"
     return device
@@ -190,6 +196,7 @@ def main(arguments: Sequence[str]) -> int:
     """`python -m asr.runs.processes` with folder, settings, rank, size, port, workers, last step, device and code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the lead tells when to stop
+    keep_freed_memory()
     threading.Thread(target=_end_with_the_lead, daemon=True).start()
     folder, settings, rank, size, port, workers, last_step, device, code = arguments
     if code != code_digest():

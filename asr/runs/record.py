@@ -146,6 +146,7 @@ class Session(Frozen):
     finished: str  # "" for one that was killed
     workers: int  # threads on the CPU in each process; they do not change the result
     processes: int = 1  # that shared the micro-batches of a step; they do not change it either
+    machines: list[int] = Field(default_factory=list)  # processes on each, where torchrun started them
     device: str  # "cpu", or "cuda: " and its name
     code: Code  # which code ran
     peak_memory: int  # bytes; 0 for one that was killed

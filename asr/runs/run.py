@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from asr.corpora.prepare import prepare
+from asr.corpora.shards import address_of
 from asr.errors import RunError
 from asr.files import sha256_file
 from asr.recipe import Recipe
 from asr.runs.environment import read_code, read_environment
 from asr.runs.folder import RECORD, RunFolder, default_folder, locked
+from asr.runs.following import check_lead
+from asr.runs.group import Group
 from asr.runs.options import RunOptions
 from asr.runs.record import FORMAT, Record, read_record
 from asr.runs.runner import Runner
@@ -21,8 +24,12 @@ def run(
     options: RunOptions,
     watcher: RunWatcher | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    group: Group = Group(),  # noqa: B008  # frozen
 ) -> tuple[Path, Record]:
     """Runs a recipe, or goes on with it; a run that is complete is only read.
+
+    Args:
+        group: the processes that this one leads, if a launcher has started several.
 
     Returns:
         The run folder and its record.
@@ -33,16 +40,19 @@ def run(
     """
     folder = RunFolder(options.out or default_folder(recipe))
     with locked(folder.path):
+        check_lead(group, folder.path)
         if options.fresh and (folder.path / RECORD).exists():  # only ever a run; strangers are refused
             folder.empty()
         record = _open(folder, recipe, options)
         told = watcher or RunWatcher()
         if record.status == "complete":
+            group.ranks.from_lead([0])
             _say_that_it_is_done(folder, record, options, told)
         else:
+            group.ranks.from_lead([1])
             if options.tensorboard:
                 told = TensorBoardWatcher(folder.tensorboard, told)
-            record = Runner(folder, record, options, told, should_stop).run()
+            record = Runner(folder, record, options, told, should_stop, group).run()
         folder.drop_training()
     return folder.path, record
 
@@ -105,6 +115,9 @@ def _say_that_it_is_done(folder: RunFolder, record: Record, options: RunOptions,
     if read_code().digest != last.code.digest:
         watcher.on_message(f"{folder.path}: computed by other code than this")
     if options.corpus is None or record.corpus is None:
+        return
+    if address_of(options.corpus):  # shards elsewhere: compared by their index, as a folder's files are
+        _check_folder(folder, record, options.corpus, options, watcher)
         return
     if not options.corpus.exists():
         raise RunError(

@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 
 import torch
@@ -17,19 +17,14 @@ from asr.files import sha256_file, write_json, write_text
 from asr.manifest import Utterance, write_manifest
 from asr.model.acoustic import AcousticModel
 from asr.model.bundle import save_bundle, weights_digest
-from asr.numerics import choose_device, share_cores
+from asr.numerics import choose_device
 from asr.recipe_file import to_toml
 from asr.runs.corpus_used import Parts, describe_corpus, refuse_leaks, settings_digest, split
-from asr.runs.environment import (
-    describe_device,
-    differences,
-    peak_memory,
-    read_code,
-    read_environment,
-)
+from asr.runs.environment import peak_memory
 from asr.runs.folder import RunFolder
+from asr.runs.following import share_training
+from asr.runs.group import Group, device_name
 from asr.runs.learning import Beginning, begin
-from asr.runs.numerics_used import numerics_differences, read_numerics
 from asr.runs.options import RunOptions
 from asr.runs.outcomes import outcomes_of
 from asr.runs.processes import several
@@ -38,12 +33,12 @@ from asr.runs.record import (
     ModelMade,
     Record,
     Result,
-    Session,
     Times,
     TokenizerUsed,
     TrailEntry,
     write_record,
 )
+from asr.runs.session import new_session, now
 from asr.runs.watcher import RunWatcher
 from asr.scoring import Score
 from asr.tokenizer import Tokenizer
@@ -51,6 +46,7 @@ from asr.training.checkpoint import copy_checkpoint, read_tensors
 from asr.training.cursor import Cursor
 from asr.training.reports import Interrupted
 from asr.training.selection import LeftOut
+from asr.training.stage import stage
 from asr.training.trainer import Trainer
 
 
@@ -63,7 +59,11 @@ class Runner:
     options: RunOptions
     watcher: RunWatcher
     should_stop: Callable[[], bool]
+    group: Group = Group()  # noqa: RUF009  # frozen
     device: torch.device = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._is_vain: Callable[[], bool] = lambda: False
 
     def run(self) -> Record:
         """Goes through all stages; what was done before is found in the folder.
@@ -74,16 +74,14 @@ class Runner:
         """
         self._begin_session()
         try:
-            corpus = self._get_corpus()
-            parts = split(corpus, self.record.recipe)
-            if self.options.check_leaks and (warning := refuse_leaks(parts, self.record.recipe)):
-                self.watcher.on_message(warning)
-            beginning = self._build(corpus, parts)
+            with self._stage():
+                parts, beginning = self._begin()
             cursor = self._learn(beginning, parts["dev"])
             if self.options.start is not None:  # the best weights may be from before it
                 raise Interrupted(self.folder.path)
-            self._keep_best(beginning.model, beginning.tokenizer, cursor)
-            self._score(beginning.model, beginning.tokenizer, parts)
+            with self._stage():
+                self._keep_best(beginning.model, beginning.tokenizer, cursor)
+                self._score(beginning.model, beginning.tokenizer, parts)
         except (Interrupted, KeyboardInterrupt, AsrError):
             self._end_session("interrupted")
             raise
@@ -91,9 +89,23 @@ class Runner:
         self._end_session("complete")
         return self.record
 
+    @contextmanager
+    def _stage(self) -> Iterator[None]:
+        """Work of the lead, or of one process on each machine, while the others wait."""
+        with stage(self.group.ranks, self.folder.path, self.group.where) as self._is_vain:
+            yield
+
+    def _begin(self) -> tuple[Parts, Beginning]:
+        corpus = self._get_corpus()
+        parts = split(corpus, self.record.recipe)
+        if self.options.check_leaks and (warning := refuse_leaks(parts, self.record.recipe)):
+            self.watcher.on_message(warning)
+        return parts, self._build(corpus, parts)
+
     def _progress(self, what: str, done: int, total: int) -> None:
         self.watcher.on_progress(what, done, total)
-        if self.should_stop():  # getting a corpus can take long too, and leaves nothing half-written
+        # Getting a corpus can take long too, and leaves nothing half-written.
+        if self.should_stop() or self._is_vain():
             raise Interrupted(self.folder.path)
 
     def _update(self, **changes: object) -> None:
@@ -101,30 +113,10 @@ class Runner:
 
     def _begin_session(self) -> None:
         determinism = self.record.recipe.numerics.determinism
-        self.device = choose_device(self.options.device, determinism)
-        code, device = read_code(), describe_device(self.device)
-        environment, differs = self.record.environment, []  # read just now, if this is the first session
-        if self.record.sessions:
-            last, environment = self.record.sessions[-1], read_environment()
-            differs = differences(self.record.environment, environment)
-            differs += [f"device: {last.device} before, {device} now"] * (device != last.device)
-            differs += ["other code"] * (code.digest != last.code.digest)
-        torch.set_num_threads(share_cores(determinism, self.options.workers)[1])
-        numerics = read_numerics(determinism)
-        if self.record.numerics:
-            differs += numerics_differences(self.record.numerics, numerics)
-        for difference in differs:
-            self.watcher.on_message(f"not as when this run was interrupted: {difference}; the record says so")
-        session = Session(
-            started=_now(),
-            finished="",
-            workers=self.options.workers,
-            processes=self.options.processes,
-            device=device,
-            code=code,
-            peak_memory=0,
-            differs=differs,
-        )
+        self.device = choose_device(device_name(self.group.placement, self.options.device), determinism)
+        session, environment, numerics, told = new_session(self.record, self.options, self.group, self.device)
+        for message in told:
+            self.watcher.on_message(message)
         # The record first: it is what makes the folder a run.
         sessions = [*self.record.sessions, session]
         self._update(status="running", environment=environment, numerics=numerics, sessions=sessions)
@@ -133,7 +125,7 @@ class Runner:
         write_text(self.folder.recipe, to_toml(self.record.recipe))
 
     def _end_session(self, status: str) -> None:
-        ended = {"finished": _now(), "peak_memory": peak_memory()}
+        ended = {"finished": now(), "peak_memory": peak_memory()}
         last = self.record.sessions[-1].model_copy(update=ended)
         self._update(status=status, sessions=[*self.record.sessions[:-1], last])
 
@@ -190,15 +182,17 @@ class Runner:
             options.start is not None and not self.folder.checkpoint.exists()
         ):  # before the followers look for it
             copy_checkpoint(options.start, self.folder.checkpoint)
+        share_training(self.group, self.folder.path, self.folder.manifest("train"), settings)
         with several(
             options.processes,
             self.folder,
             settings,
             workers=options.workers,
             device=options.device,
+            on=self.device,
             last_step=options.last_step,
             should_stop=self.should_stop,
-        ) as ranks:
+        ) as started:
             trainer = Trainer(
                 beginning.model,
                 beginning.examples,
@@ -207,7 +201,7 @@ class Runner:
                 evaluate=partial(self._evaluate, tokenizer=beginning.tokenizer, dev=dev),
                 settings=settings,
                 workers=options.workers,
-                ranks=ranks,
+                ranks=started if self.group.ranks.size == 1 else self.group.ranks,
                 last_step=options.last_step,
                 watcher=self.watcher,
                 should_stop=self.should_stop,
@@ -287,7 +281,3 @@ class Runner:
     ) -> list[str]:
         settings = self.record.recipe.score
         return decode(model, tokenizer, utterances, settings, workers=self.options.workers, progress=progress)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

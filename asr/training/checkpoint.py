@@ -6,7 +6,7 @@ There is no random state in it: randomness is keyed (asr.randomness).
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from asr.model.acoustic import AcousticModel
 from asr.model.tensors import write_tensors
 from asr.training.cursor import Cursor
 from asr.training.optimiser import WeightAverage
+from asr.training.ranks import Ranks
 
 FORMAT = "2"
 
@@ -40,13 +41,7 @@ def save_checkpoint(path: Path, learner: Learner, cursor: dict[str, Any], settin
         cursor: JSON values that say where the training stands.
         settings: digest of all that the training depends on; another one refuses to resume.
     """
-    tensors: dict[str, Tensor] = {}
-    for name, parameter in learner.model.named_parameters():
-        tensors[f"weights.{name}"] = parameter.detach()
-        for key, value in learner.optimiser.state[parameter].items():
-            tensors[f"optimiser.{key}.{name}"] = value
-    for name, parameter in learner.average.model.named_parameters():
-        tensors[f"average.{name}"] = parameter.detach()
+    tensors = _tensors(learner)
     write_tensors(path, tensors, {"cursor": json.dumps(cursor), "settings": settings, "format": FORMAT})
 
 
@@ -69,6 +64,24 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> Cursor:
             raise TrainingError(f"{path}: made by another version of Attest ({name} differs); use --fresh")
     _restore(learner, tensors)
     return read_cursor(path, notes)
+
+
+def share_learner(learner: Learner, cursor: Cursor, ranks: Ranks) -> Cursor:
+    """Gives what the lead has loaded to the other ranks, which need no file of it; returns its cursor at all of them.
+
+    A training that has not begun is begun by each for itself: there is nothing to give.
+    """
+    if not any(ranks.from_lead([cursor.total_steps])):
+        return cursor
+    cursor = Cursor(**json.loads(ranks.text_from_lead(json.dumps(asdict(cursor)))))
+    tensors = _tensors(learner) if ranks.leads else {}
+    for name, shape in _expected(learner).items():
+        tensor = tensors[name].cpu() if ranks.leads else torch.zeros(shape)
+        ranks.tensor_from_lead(tensor)
+        tensors[name] = tensor
+    if not ranks.leads:
+        _restore(learner, tensors)
+    return cursor
 
 
 def read_cursor(path: Path, notes: Mapping[str, str]) -> Cursor:
@@ -117,6 +130,18 @@ def copy_checkpoint(source: Path, target: Path) -> None:
     """A copy of its own, so that what comes after leaves the source alone."""
     with whole_file(target) as part:
         shutil.copyfile(source, part)
+
+
+def _tensors(learner: Learner) -> dict[str, Tensor]:
+    """All that a checkpoint holds, by name."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in learner.model.named_parameters():
+        tensors[f"weights.{name}"] = parameter.detach()
+        for key, value in learner.optimiser.state[parameter].items():
+            tensors[f"optimiser.{key}.{name}"] = value
+    for name, parameter in learner.average.model.named_parameters():
+        tensors[f"average.{name}"] = parameter.detach()
+    return tensors
 
 
 def _expected(learner: Learner) -> dict[str, torch.Size]:

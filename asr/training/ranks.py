@@ -1,12 +1,15 @@
 """Processes that share the micro-batches of a step. What they exchange are integers, added exactly.
 
 Every rank computes the micro-batches whose number in the step, divided by the number of ranks, leaves its own number;
-then all take part in one sum of integers, and make the same update. Rank 0 leads: it evaluates, writes files, and is
-asked to stop.
+then all take part in one sum of integers, and make the same update. Rank 0 leads: it evaluates and writes files.
+
+All that goes from one process to another is such a sum, to which those who have nothing to say add zeros. So nothing is
+ever pickled, and a process needs no file of another one.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,11 +18,14 @@ from torch import Tensor
 from asr.errors import TrainingError
 
 _distributed: Any = torch.distributed  # it exports less to type checkers than it has
-FIND = timedelta(seconds=20)  # the store is open before anybody looks for it
-_READY = "ready"
-WAIT = timedelta(
-    days=1
-)  # for an evaluation by the lead, however long; a process that ends is noticed at once
+
+
+PIECES = 4  # of a row that is long; benchmarks/processes.py has the times of other numbers
+LONG = 1 << 16  # numbers
+
+
+class LostRank(TrainingError):  # noqa: N818  # it is one to the users
+    """Another process of this training has ended, or cannot be reached any more."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
+    # Process group that adds tensors on CUDA devices there; without one they go through the CPU.
+    cards: Any = field(default=None, kw_only=True)
 
     @property
     def leads(self) -> bool:
@@ -38,20 +46,28 @@ class Ranks:
         return micro_batch % self.size == self.rank
 
     def add(self, numbers: Tensor) -> None:
-        """Sums a CPU tensor over all ranks, in place. Of int64 the sum is exact, in whatever order it is made.
+        """Sums a tensor over all ranks, in place. Of integers the sum is exact, in whatever order it is made.
 
         Raises:
-            TrainingError: another process has ended.
+            LostRank: another process has ended.
         """
         if self.size == 1:
             return
+        on_cards = numbers.device.type != "cpu" and self.cards is not None
+        there = numbers if on_cards else numbers.cpu()
+        pieces = _pieces(there)
+        group = self.cards if on_cards else None
         try:
-            torch.distributed.all_reduce(numbers)
+            works = [_distributed.all_reduce(piece, group=group, async_op=True) for piece in pieces]
+            for work in works:
+                work.wait()
         except RuntimeError:  # the library's reason is about sockets
-            raise TrainingError(
+            raise LostRank(
                 f"rank {self.rank} of {self.size}: another process of this training has ended; the same command goes "
                 "on from the last checkpoint"
             ) from None
+        if there is not numbers:
+            numbers.copy_(there)
 
     def from_lead(self, numbers: list[int]) -> list[int]:
         """The lead's numbers, at every rank; those that others give only say how many there are."""
@@ -60,41 +76,68 @@ class Ranks:
         found: list[int] = tensor.tolist()
         return found
 
+    def tensor_from_lead(self, tensor: Tensor) -> None:
+        """Puts the lead's values into a tensor of any type of 1, 4 or 8 bytes, in place and bit for bit."""
+        if self.size == 1:
+            return
+        bits = {1: torch.uint8, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
+        there = tensor.detach().contiguous().view(-1).view(bits).clone()
+        if not self.leads:
+            there.zero_()
+        self.add(there)
+        with torch.no_grad():
+            tensor.copy_(there.view(tensor.dtype).view(tensor.shape))
 
-def open_store(size: int) -> Any:
-    """The meeting point of the processes of this machine, at a free port."""
-    return _distributed.TCPStore("127.0.0.1", 0, size, is_master=True, wait_for_workers=False)
+    def text_from_lead(self, text: str) -> str:
+        """The lead's text, at every rank; what others give does not matter."""
+        return self.from_all(text if self.leads else "")[0]
+
+    def from_all(self, text: str) -> list[str]:
+        """What each rank says, in their order, at every rank."""
+        if self.size == 1:
+            return [text]
+        mine = zlib.compress(text.encode(errors="surrogatepass"))
+        lengths = [0] * self.size
+        lengths[self.rank] = len(mine)
+        found = torch.tensor(lengths)
+        self.add(found)
+        lengths = found.tolist()
+        start = sum(lengths[: self.rank])
+        row = torch.zeros(sum(lengths), dtype=torch.uint8)
+        row[start : start + len(mine)] = torch.frombuffer(bytearray(mine), dtype=torch.uint8)
+        self.add(row)
+        parts = torch.split(row, lengths)
+        return [zlib.decompress(part.numpy().tobytes()).decode(errors="surrogatepass") for part in parts]
 
 
-def find_store(port: int, size: int) -> Any:
-    """The store that the lead has opened.
+def _pieces(numbers: Tensor) -> Sequence[Tensor]:
+    """Views of a contiguous tensor. Those of a long one are under way together: while one is added, others travel."""
+    count = PIECES if numbers.numel() > LONG and numbers.device.type == "cpu" else 1
+    return torch.split(numbers.view(-1), max(1, -(-numbers.numel() // count)))
 
-    Raises:
-        TrainingError: there is none any more: the lead has ended.
+
+def with_cards(ranks: Ranks, device: torch.device, machine: str) -> Ranks:
+    """Lets tensors on CUDA devices be added there (NCCL), if each rank has a device of its own; asks all ranks.
+
+    Args:
+        machine: a name by which ranks on one machine know each other.
     """
-    try:
-        return _distributed.TCPStore("127.0.0.1", port, size, is_master=False, timeout=FIND)
-    except RuntimeError:
-        raise TrainingError("the process that leads this training has ended") from None
+    if ranks.size == 1:
+        return ranks
+    places = ranks.from_all(_place(device, machine))
+    if not own_devices(places):
+        return ranks
+    torch.cuda.set_device(device)
+    return Ranks(ranks.rank, ranks.size, cards=_distributed.new_group(backend="nccl"))
 
 
-def say_ready(store: Any) -> None:
-    """Tells the lead that this process will join next."""
-    store.add(_READY, 1)
+def _place(device: torch.device, machine: str) -> str:
+    if device.type != "cuda":
+        return ""
+    index = torch.cuda.current_device() if device.index is None else device.index
+    return f"{machine} cuda:{index}"
 
 
-def count_ready(store: Any) -> int:
-    """How many have said so."""
-    return int(store.add(_READY, 0))
-
-
-def join(rank: int, size: int, store: Any) -> Ranks:
-    """Becomes one of `size` processes that meet at the store; waits for the others."""
-    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=WAIT)
-    return Ranks(rank, size)
-
-
-def leave() -> None:
-    """Ends the membership, if there is one."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+def own_devices(places: Sequence[str]) -> bool:
+    """Whether each rank computes on a CUDA device, and no two on the same one, which NCCL refuses."""
+    return all(places) and len(set(places)) == len(places)

@@ -18,11 +18,12 @@ from asr.runs import processes
 from asr.runs.environment import code_digest
 from asr.runs.folder import RunFolder
 from asr.runs.processes import several
-from asr.training.ranks import count_ready, open_store
+from asr.training.joining import count_ready, open_store
 from asr.training.reports import Interrupted
 
 # A checkpoint after every step, and so many of them that nobody is done before anything happens to them.
 LONG = {"train__checkpoint_seconds": 1e-6, "train__epochs": 400, "train__digest_every": 1000}
+CPU = torch.device("cpu")
 SOON = (
     60.0  # seconds in which processes must notice, on a busy machine; where they do not, they wait for hours
 )
@@ -149,7 +150,7 @@ def test_alone_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(subprocess, "Popen", lambda *arguments, **settings: pytest.fail("started"))
     folder = RunFolder(tmp_path)
     with several(
-        1, folder, "digest", workers=1, device="cpu", last_step=0, should_stop=lambda: False
+        1, folder, "digest", workers=1, device="cpu", on=CPU, last_step=0, should_stop=lambda: False
     ) as ranks:
         assert (ranks.rank, ranks.size, ranks.leads) == (0, 1, True)
     assert not torch.distributed.is_initialized()
@@ -178,7 +179,14 @@ class Pretender:
             return 0 < stop_after <= asked[0]
 
         with several(
-            size, RunFolder(folder), "digest", workers=3, device="cpu", last_step=7, should_stop=should_stop
+            size,
+            RunFolder(folder),
+            "digest",
+            workers=3,
+            device="cpu",
+            on=CPU,
+            last_step=7,
+            should_stop=should_stop,
         ):
             pytest.fail("nobody has joined")
 

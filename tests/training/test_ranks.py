@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import TrainingError
-from asr.training import ranks
-from asr.training.ranks import Ranks, count_ready, find_store, open_store, say_ready
+from asr.training import joining
+from asr.training.joining import count_ready, find_store, open_store, say_ready
+from asr.training.ranks import Ranks
 
 SIZES = (2, 3, 4)
 LARGE = 2**62 - 1  # far beyond what a double counts exactly
@@ -23,7 +25,7 @@ SCRIPT = """
 import json, os, sys
 import torch
 from asr.errors import TrainingError
-from asr.training.ranks import count_ready, find_store, join, leave, open_store, say_ready
+from asr.training.joining import count_ready, find_store, join, leave, open_store, say_ready
 torch.set_num_threads(1)
 
 def together(size, work):
@@ -66,6 +68,26 @@ def from_lead(ranks):
     mine = [5, -(1 << 62), 7] if ranks.leads else [100 + ranks.rank, 1, 2]
     return [ranks.from_lead(mine), mine]
 
+def long(ranks):
+    numbers = torch.arange(300_001) - 150_000 + ranks.rank
+    ranks.add(numbers)
+    first = sum(range(ranks.size))
+    expected = (torch.arange(300_001) - 150_000) * ranks.size + first
+    return bool(torch.equal(numbers, expected))
+
+def texts(ranks):
+    words = ["", "rank 1: ü🎤", "x" * 100_000, chr(10)]
+    return [len(text) if len(text) > 99 else text for text in ranks.from_all(words[ranks.rank])]
+
+def tensors(ranks):
+    bits = torch.tensor([0x7FC00123, -1, 0, 1, -(1 << 31)], dtype=torch.int32)  # NaNs, -0.0, a denormal number
+    floats = bits.view(torch.float32) if ranks.leads else torch.full((5,), 7.0)
+    scalar = torch.tensor(3.5 if ranks.leads else 9.0, dtype=torch.float64)
+    parameter = torch.nn.Parameter(torch.ones(2, 3) * (ranks.rank + 1))
+    for tensor in (floats, scalar, parameter):
+        ranks.tensor_from_lead(tensor)
+    return [floats.view(torch.int32).tolist(), scalar.item(), parameter.tolist()]
+
 def lost(ranks):
     if ranks.rank == 1:
         os._exit(3)
@@ -87,7 +109,7 @@ def floats(ranks):
 LARGE = int(sys.argv[1])
 print(json.dumps({
     work.__name__: {size: together(size, work) for size in (2, 3, 4)}
-    for work in (integers, from_lead, floats, lost)
+    for work in (integers, from_lead, floats, long, texts, tensors, lost)
 }))
 """
 
@@ -117,6 +139,23 @@ def test_the_lead_is_heard_and_nobody_else(told: Any, size: int) -> None:
     found = told["from_lead"][str(size)]["found"]
     assert [heard for heard, _ in found] == [[5, -(1 << 62), 7]] * size
     assert found[-1][1] == [100 + size - 1, 1, 2]  # what was given is left alone
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_row_is_added_in_pieces(told: Any, size: int) -> None:
+    assert told["long"][str(size)]["found"] == [True] * size
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_texts_of_all_reach_all(told: Any, size: int) -> None:
+    words = ["", "rank 1: ü🎤", 100_000, "\n"][:size]
+    assert told["texts"][str(size)]["found"] == [words] * size
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_tensors_of_the_lead_arrive_bit_for_bit(told: Any, size: int) -> None:
+    expected = [[0x7FC00123, -1, 0, 1, -(1 << 31)], 3.5, [[1.0] * 3] * 2]
+    assert told["tensors"][str(size)]["found"] == [expected] * size
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -162,7 +201,7 @@ def test_one_rank_needs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranks, "FIND", ranks.FIND / 20)
+    monkeypatch.setattr(joining, "FIND", joining.FIND / 20)
     store = open_store(2)
     port = store.port
     say_ready(find_store(port, 2))
@@ -170,3 +209,38 @@ def test_a_store_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     del store
     with pytest.raises(TrainingError, match="the process that leads this training has ended"):
         find_store(port, 2)
+
+
+CARDS = """
+import sys
+from pathlib import Path
+import torch
+from asr.training.joining import join, leave
+from asr.training.ranks import with_cards
+rank, place = int(sys.argv[1]), sys.argv[2]
+device = torch.device("cuda", rank)
+store = torch.distributed.FileStore(place, 2)
+ranks = with_cards(join(rank, 2, store), device, "here")
+assert ranks.cards is not None
+numbers = torch.arange(300_001, device=device) + (1 << 61) * rank
+ranks.add(numbers)
+assert torch.equal(numbers.cpu(), 2 * torch.arange(300_001) + (1 << 61))
+assert ranks.from_lead([5 + rank]) == [5]
+leave()
+"""
+
+
+@pytest.mark.gpu
+def test_integers_add_up_exactly_on_two_cards(tmp_path: Path) -> None:
+    """By NCCL. Written without a machine to try it on."""
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two CUDA devices")
+    started = [
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", CARDS, str(rank), str(tmp_path / "store")])
+        for rank in range(2)
+    ]
+    try:
+        assert [process.wait(120) for process in started] == [0, 0]
+    finally:
+        for process in started:
+            process.kill()
