@@ -1,13 +1,14 @@
 """The acoustic model: front end, convolutions, projection, recurrent layers, output layer."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from asr.model.convolution import Convolutions, strided
+from asr.model.convolution import Convolutions
 from asr.model.frontend import FrontEnd
-from asr.model.masking import dropout, spec_augment
+from asr.model.masking import Masks, draw_masks, dropout, hide
 from asr.model.padding import valid
 from asr.model.recurrent import RecurrentLayer
 from asr.randomness import Draws, torch_generator
@@ -49,29 +50,40 @@ class AcousticModel(nn.Module):
 
     def output_length(self, samples: int) -> int:
         """Outputs for an utterance of so many samples."""
-        length = torch.tensor(1 + samples // self.front_end.settings.hop_samples)
+        length = self.front_end.frames(samples)
         for layer in self.settings.convolutions:
-            length = strided(length, layer.stride[0])
-        return int(length)
+            length = -(-length // layer.stride[0])  # as `strided`
+        return length
+
+    def draw_masks(self, samples: Sequence[int], settings: SpecAugment, draws: Draws) -> Masks:
+        """SpecAugment for utterances of so many samples."""
+        front_end = self.front_end.settings
+        frames = [self.front_end.frames(count) for count in samples]
+        per_second = front_end.sample_rate / front_end.hop_samples
+        return draw_masks(frames, front_end.features, settings, draws, per_second)
 
     def forward(
         self,
         waveforms: Tensor,
         lengths: Tensor,
         draws: Draws | None = None,
-        masks: SpecAugment | None = None,
+        masks: Masks | None = None,
+        samples: Sequence[int] | None = None,
     ) -> Posteriors:
-        """`draws` and `masks` are given in training: they switch dropout and SpecAugment on."""
+        """`draws` and `masks` are given in training: they switch dropout and SpecAugment on.
+
+        `samples` are the lengths as numbers. Where they are given, nothing waits for a device to tell them.
+        """
         features, frames = self.front_end(waveforms, lengths)
-        if draws is not None and masks is not None:
-            per_second = self.front_end.settings.sample_rate / self.front_end.settings.hop_samples
-            features = spec_augment(features, frames, masks, draws, per_second)
+        if masks is not None:
+            features = hide(features, frames, masks)
         planes, frames = self.convolutions(features, frames)
         values = self.projection(self.input_norm(planes))
         middle = None
+        steps = None if samples is None else [self.output_length(count) for count in samples]
         for index, (layer, norm) in enumerate(zip(self.recurrent, self.norms, strict=True)):
             values = dropout(values, self.settings.dropout, draws, f"recurrent.{index}")
-            values = norm(layer(values, frames))
+            values = norm(layer(values, frames, steps))
             values = values * valid(frames, values.shape[1])[:, :, None]
             if (
                 draws is not None

@@ -35,13 +35,19 @@ class FrontEnd(nn.Module):
         samples = settings.window_samples
         self.fft_size = 2 ** math.ceil(math.log2(samples))
         # Not saved with the weights: they follow from the settings, which travel in the bundle.
-        self.register_buffer("window", torch.hann_window(samples, periodic=True), persistent=False)
+        self.register_buffer(
+            "window", torch.hann_window(samples, periodic=True, device="cpu"), persistent=False
+        )
         filters = mel_filters(
             settings.mels, self.fft_size, settings.sample_rate, settings.low, settings.upper_edge
         )
         self.register_buffer("filters", torch.from_numpy(filters).float(), persistent=False)
         cosines = torch.from_numpy(_cosines(settings.mels, settings.coefficients)).float()
         self.register_buffer("cosines", cosines, persistent=False)
+
+    def frames(self, samples: int) -> int:
+        """Frames of an utterance of so many samples."""
+        return 1 + samples // self.settings.hop_samples
 
     @torch.no_grad()
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

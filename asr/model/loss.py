@@ -2,8 +2,9 @@
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
+
+from asr.model.forward_backward import ctc_by_frames
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
@@ -19,13 +20,13 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths
         (B,) nats; infinite where a target does not fit into its frames. It stays infinite on purpose: such
         utterances are named and left out before training, never hidden.
     """
-    # On the CPU also for a model on CUDA: CUDA's CTC backward is not deterministic.
-    device = torch.device("cpu")
+    if log_probs.device.type != "cpu":  # torch's own gradient is not deterministic there
+        return ctc_by_frames(log_probs, lengths, targets, target_lengths)
     return nn.functional.ctc_loss(
-        log_probs.to(device).transpose(0, 1),
-        targets.to(device),
-        lengths.to(device),
-        target_lengths.to(device),
+        log_probs.transpose(0, 1),
+        targets,
+        lengths,
+        target_lengths,
         blank=0,
         reduction="none",
         zero_infinity=False,

@@ -1,40 +1,66 @@
 """Random zeroing in training: SpecAugment on features, dropout on activations. Both take keyed draws."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from asr.model.padding import valid
 from asr.randomness import Draws
 from asr.recipe import SpecAugment
 
 
-def spec_augment(
-    features: Tensor, frames: Tensor, settings: SpecAugment, draws: Draws, frames_per_second: float
-) -> Tensor:
-    """Masks bands and stretches of time, each utterance by its own draw (Park et al., 2019).
+@dataclass(frozen=True)
+class Masks:
+    """What SpecAugment hides of each utterance: stretches from the first number up to the second."""
+
+    bands: Tensor  # (B, masks, 2)
+    frames: Tensor  # (B, masks, 2)
+
+
+def draw_masks(
+    frames: Sequence[int], bands: int, settings: SpecAugment, draws: Draws, frames_per_second: float
+) -> Masks:
+    """Masks on the CPU, each utterance's by its own draw; `frames` are the utterances' lengths."""
+    widest_time = settings.time_seconds * frames_per_second
+    found: list[list[tuple[int, int]]] = [[], []]
+    for row, length in enumerate(frames):
+        generator = draws.for_utterance("spec-augment", row)
+        for spans, count, size, widest in (
+            (found[0], settings.frequency_masks, bands, settings.frequency_share * bands),
+            (found[1], settings.time_masks, length, min(settings.time_share * length, widest_time)),
+        ):
+            for _ in range(count):
+                width = int(generator.integers(0, int(widest) + 1))
+                start = int(generator.integers(0, size - width + 1))
+                spans.append((start, start + width))
+    rows = len(frames)
+    return Masks(
+        torch.tensor(found[0], dtype=torch.int64).view(rows, settings.frequency_masks, 2),
+        torch.tensor(found[1], dtype=torch.int64).view(rows, settings.time_masks, 2),
+    )
+
+
+def hide(features: Tensor, frames: Tensor, masks: Masks) -> Tensor:
+    """Puts masked parts at the utterance's mean (Park et al., 2019).
 
     Args:
         features: (B, frames, bands), zero past each length.
         frames: (B,) lengths.
-
-    Returns:
-        (B, frames, bands) with masked parts at the utterance's mean.
+        masks: on the features' device.
     """
-    hidden = torch.zeros(features.shape, dtype=torch.bool)
-    bands = features.shape[2]
-    widest_time = settings.time_seconds * frames_per_second
-    for row, length in enumerate(frames.tolist()):
-        generator = draws.for_utterance("spec-augment", row)
-        for _ in range(settings.frequency_masks):
-            width = int(generator.integers(0, int(settings.frequency_share * bands) + 1))
-            start = int(generator.integers(0, bands - width + 1))
-            hidden[row, :, start : start + width] = True
-        for _ in range(settings.time_masks):
-            width = int(generator.integers(0, int(min(settings.time_share * length, widest_time)) + 1))
-            start = int(generator.integers(0, length - width + 1))
-            hidden[row, start : start + width] = True
-        hidden[row, length:] = False
+    _, size, bands = features.shape
+    across, along = _within(masks.bands, bands), _within(masks.frames, size)
+    hidden = (across[:, None, :] | along[:, :, None]) & valid(frames, size)[:, :, None]
     mean = features.sum((1, 2), keepdim=True) / (frames[:, None, None] * bands)
-    return torch.where(hidden.to(features.device), mean, features)
+    return torch.where(hidden, mean, features)
+
+
+def _within(spans: Tensor, size: int) -> Tensor:
+    """(B, masks, 2) to (B, size): which places lie in one of the stretches."""
+    place = torch.arange(size, device=spans.device)
+    return ((place >= spans[:, :, :1]) & (place < spans[:, :, 1:])).any(1)
 
 
 def dropout(values: Tensor, share: float, draws: Draws | None, layer: str) -> Tensor:

@@ -2,14 +2,17 @@
 
 On the CPU packed sequences leave oneDNN's fast path (benchmarks/recurrent_layer.py), so each direction runs
 over the padded batch: the backward one over sequences reversed up to their own lengths. On CUDA, cuDNN takes
-packed sequences.
+packed sequences. Packing needs the lengths in the order of the rows and as numbers: the rows are put in order on the
+device, and the numbers are known before anything is computed, so that nobody has to wait for the device.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from asr.model.padding import reorder, reversal
+from asr.model.padding import permute_rows, reorder, reversal
 
 
 class RecurrentLayer(nn.LSTM):
@@ -39,19 +42,27 @@ class RecurrentLayer(nn.LSTM):
                 if name.startswith("bias_ih"):  # the two biases add up: one of them carries the one
                     nn.init.ones_(gates[1])
 
-    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, values: Tensor, lengths: Tensor, steps: Sequence[int] | None = None
+    ) -> Tensor:
+        """`steps` are the lengths as numbers; where they are not given, a device is asked for them."""
         if values.device.type == "cpu":
             return self._both_ways(values, lengths)
         # Under autocast torch runs cuDNN's recurrence in float16 whatever type was asked for, and nothing scales
         # the loss here.
         with torch.autocast(values.device.type, enabled=False):
-            packed = pack_padded_sequence(
-                values.float(), lengths.cpu(), batch_first=True, enforce_sorted=False
-            )
-            outputs, _ = pad_packed_sequence(
-                super().forward(packed)[0], batch_first=True, total_length=values.shape[1]
-            )
-        return outputs
+            return self.packed(values.float(), lengths, lengths.tolist() if steps is None else steps)
+
+    def packed(self, values: Tensor, lengths: Tensor, steps: Sequence[int]) -> Tensor:
+        """The layer on packed sequences."""
+        order = lengths.argsort(descending=True, stable=True)
+        back = order.argsort()
+        ordered = torch.tensor(sorted(steps, reverse=True))
+        packed = pack_padded_sequence(permute_rows(values, order, back), ordered, batch_first=True)
+        outputs, _ = pad_packed_sequence(
+            super().forward(packed)[0], batch_first=True, total_length=values.shape[1]
+        )
+        return permute_rows(outputs, back, order)
 
     def _both_ways(self, values: Tensor, lengths: Tensor) -> Tensor:
         forward = self._direction(values, "")

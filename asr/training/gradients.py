@@ -16,7 +16,7 @@ from asr.errors import TrainingError
 
 SCALE = 2.0**40  # resolution 9.1e-13, largest sum 8.4e6
 _PIECE = 1 << 16  # values
-_LIMIT = 2.0**62  # in fixed point; far enough from 2**63 that the sum of a step's parts cannot wrap
+LIMIT = 2.0**62  # in fixed point; far enough from 2**63 that the sum of a step's parts cannot wrap
 
 
 class GradientSum(Protocol):
@@ -51,8 +51,8 @@ class ExactSum:
         for part in parts:
             low, high = part.aminmax()
             # The comparison is false for NaN as well.
-            if not bool(torch.maximum(-low, high).double() * SCALE * share < _LIMIT):
-                raise TrainingError(_too_large(what, _LIMIT / SCALE / share))
+            if not bool(torch.maximum(-low, high).double() * SCALE * share < LIMIT):
+                raise TrainingError(too_large(what, LIMIT / SCALE / share))
         with self._lock:
             for total, part in zip(self._sums, parts, strict=True):
                 for sums, values in zip(_pieces(total), _pieces(part), strict=True):
@@ -81,7 +81,7 @@ class FloatSum:
         """Raises TrainingError when a gradient is not finite."""
         parts = [gradient.detach().to("cpu", torch.float32) for gradient in gradients]
         if not all(bool(torch.isfinite(part).all()) for part in parts):
-            raise TrainingError(_too_large(what, torch.finfo(torch.float32).max))
+            raise TrainingError(too_large(what, torch.finfo(torch.float32).max))
         with self._lock:
             for total, part in zip(self._sums, parts, strict=True):
                 total += part
@@ -104,7 +104,7 @@ def _row(parameters: Iterable[nn.Parameter], dtype: torch.dtype) -> tuple[Tensor
     return flat, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _too_large(what: str, limit: float) -> str:
+def too_large(what: str, limit: float) -> str:
     return (
         f"{what}: a gradient is not finite or above {limit:.3g}; lower train.learning_rate, or look at these "
         "utterances"

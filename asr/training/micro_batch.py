@@ -1,6 +1,8 @@
 """One micro-batch: its audio, its loss, its gradients. Computed by one thread, whoever else computes others."""
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from asr.errors import TrainingError
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
 from asr.model.loss import ctc_loss
+from asr.model.masking import Masks
 from asr.numerics import bfloat16
 from asr.randomness import Draws
 from asr.recipe import Recipe
@@ -47,36 +50,78 @@ def _waveform(utterance: Utterance, recipe: Recipe, epoch: int) -> np.ndarray:
     return add_noise(samples, recipe.augment, recipe.seed, epoch, utterance.id)
 
 
+@dataclass(frozen=True)
+class Losses:
+    """CTC losses of a micro-batch."""
+
+    each: Tensor  # (B,) nats
+    middle: Tensor | None  # (B,) of the middle layer, where the recipe has such a loss
+
+    def total(self, middle_share: float) -> Tensor:
+        """Their sum, in which the middle layer has its share."""
+        total = self.each.sum()
+        if self.middle is None:
+            return total
+        return (1 - middle_share) * total + middle_share * self.middle.sum()
+
+
+def losses_of(
+    model: AcousticModel, batch: Batch, masks: Masks, samples: Sequence[int], draws: Draws
+) -> Losses:
+    """What the model makes of a batch, both on one device.
+
+    Args:
+        samples: the waveforms' lengths as numbers.
+    """
+    device = batch.waveforms.device
+    with autocast(device):
+        heard = model(batch.waveforms, batch.waveform_lengths, draws, masks, samples)
+    each = ctc_loss(heard.log_probs, heard.lengths, batch.targets, batch.target_lengths)
+    if heard.intermediate is None:
+        return Losses(each, None)
+    middle = ctc_loss(heard.intermediate, heard.lengths, batch.targets, batch.target_lengths)
+    return Losses(each, middle)
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """bf16 where it is safe and the device has it."""
+    if not bfloat16(device):
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def differentiate(
+    losses: Losses, model: AcousticModel, recipe: Recipe, tokens_in_step: int
+) -> tuple[Tensor, ...]:
+    """The gradient of the losses' sum over `tokens_in_step` for each parameter."""
+    total = losses.total(recipe.model.intermediate_loss)
+    # grad, not backward: every worker gets gradients of its own instead of adding into shared ones.
+    return torch.autograd.grad(total / tokens_in_step, list(model.parameters()))
+
+
 def gradients(
     model: AcousticModel, batch: Batch, draws: Draws, recipe: Recipe, tokens_in_step: int
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Losses (B,) in nats, and the gradient of their sum over `tokens_in_step` for each parameter.
+    """Losses (B,) in nats, and their gradient for each parameter; on the CPU.
 
     Raises:
         TrainingError: the loss is not finite; names the step and the utterances.
     """
-    device = next(model.parameters()).device
-    waveforms = batch.waveforms.to(device, non_blocking=True)
-    lengths = batch.waveform_lengths.to(device, non_blocking=True)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16(device)):
-        heard = model(waveforms, lengths, draws, recipe.spec_augment)
-    losses = ctc_loss(heard.log_probs, heard.lengths, batch.targets, batch.target_lengths)
-    _check_finite(losses, batch, draws)
-    total = losses.sum()
-    if heard.intermediate is not None:
-        share = recipe.model.intermediate_loss
-        middle = ctc_loss(heard.intermediate, heard.lengths, batch.targets, batch.target_lengths)
-        _check_finite(middle, batch, draws)
-        total = (1 - share) * total + share * middle.sum()
-    # grad, not backward: every worker gets gradients of its own instead of adding into shared ones.
-    return losses.detach(), torch.autograd.grad(total / tokens_in_step, list(model.parameters()))
+    samples = batch.waveform_lengths.tolist()
+    masks = model.draw_masks(samples, recipe.spec_augment, draws)
+    losses = losses_of(model, batch, masks, samples, draws)
+    for found in (losses.each, losses.middle):
+        if found is not None:
+            check_finite(found.tolist(), draws)
+    return losses.each.detach(), differentiate(losses, model, recipe, tokens_in_step)
 
 
-def _check_finite(losses: Tensor, batch: Batch, draws: Draws) -> None:
-    bad = (~torch.isfinite(losses)).nonzero().flatten().tolist()
+def check_finite(losses: Sequence[float], draws: Draws) -> None:
+    """Raises TrainingError, which names the step and the utterances whose loss is not finite."""
+    bad = [row for row, loss in enumerate(losses) if not math.isfinite(loss)]
     if bad:
-        names = ", ".join(batch.ids[row] for row in bad)
+        names = ", ".join(draws.ids[row] for row in bad)
         raise TrainingError(
-            f"epoch {draws.epoch}, step {draws.step}: loss is {losses[bad[0]].item()} on {names}; remove these "
+            f"epoch {draws.epoch}, step {draws.step}: loss is {losses[bad[0]]} on {names}; remove these "
             "utterances, or lower train.learning_rate if it happens all over"
         )

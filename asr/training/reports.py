@@ -21,7 +21,8 @@ class StepReport:
     step: int  # of this epoch, from 1
     steps: int  # in this epoch
     loss: float  # nats a token, mean of this epoch so far
-    audio_seconds: float  # heard in this step
+    audio_seconds: float  # heard since the last report
+    taken: int = 1  # steps since then: several on a device, which is asked now and then
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from pathlib import Path
 import torch
 
 from asr import numerics
-from asr.augment import speed_of
-from asr.batching import Step, plan_epoch
 from asr.errors import TrainingError
 from asr.files import write_text
 from asr.model.acoustic import AcousticModel
@@ -19,14 +17,25 @@ from asr.model.bundle import weights_digest
 from asr.model.tensors import write_tensors
 from asr.recipe import Recipe
 from asr.scoring import Score
-from asr.training.checkpoint import Learner, keep_checkpoint, kept_epochs, load_checkpoint, save_checkpoint
+from asr.training.ahead import read_ahead
+from asr.training.checkpoint import (
+    Learner,
+    keep_checkpoint,
+    kept_epochs,
+    load_checkpoint,
+    save_checkpoint,
+    share_learner,
+)
 from asr.training.cursor import Cursor
-from asr.training.gradients import LayerNorms, clip, name_troubled, squared_norms
+from asr.training.device_steps import DeviceSteps
+from asr.training.gradients import LayerNorms, name_troubled
 from asr.training.micro_batch import Example
 from asr.training.optimiser import WeightAverage, learning_rate, new_optimiser
+from asr.training.plan import plan_training
 from asr.training.ranks import Ranks
 from asr.training.reports import EpochReport, Interrupted, StepReport, Watcher
-from asr.training.step import StepComputer, StepSum
+from asr.training.stage import stage
+from asr.training.steps import CpuSteps, StepDone, Steps, Turn
 from asr.training.trail import add_entry, fingerprint, of_numbers, short
 
 
@@ -36,11 +45,11 @@ class Trainer:
     Args:
         evaluate: scores a model on the development data; only the lead of several ranks is asked.
         settings: digest of all that the result depends on; a checkpoint of others is refused.
-        workers: threads that compute micro-batches on the CPU. Their number does not change the result, unless the
-            recipe has determinism off: then one worker computes with so many threads.
+        workers: threads that compute micro-batches on the CPU, or load them for another device. Their number does not
+            change the result, unless the recipe has determinism off: then one worker computes with so many threads.
         ranks: this process's place among several; only the lead writes files and tells the watcher.
         last_step: of the whole training, after which to stop as if asked to; 0 goes to the end.
-        should_stop: asked in every step; when true, a checkpoint is written after it and Interrupted raised.
+        should_stop: asked in every step; true at any rank: a checkpoint is written after it and Interrupted raised.
     """
 
     def __init__(
@@ -67,9 +76,16 @@ class Trainer:
             model, new_optimiser(model, recipe.train, device), WeightAverage(model, recipe.train.averaging)
         )
         self.names = [name for name, _ in model.named_parameters()]
-        self.computer = StepComputer(model, examples, recipe, ranks)
-        self.workers = workers if device.type == "cpu" else 1
+        self.device, self.workers = device, workers
+        self.steps = self._steps()
         self.cursor = Cursor()
+
+    def _steps(self) -> Steps:
+        learner, recipe = self.learner, self.recipe
+        if self.device.type == "cpu":
+            return CpuSteps(learner, self.examples, recipe, self.ranks)
+        ahead = self.workers + recipe.train.micro_batches
+        return DeviceSteps(learner, self.examples, recipe, self.ranks, ahead)
 
     @property
     def checkpoint(self) -> Path:
@@ -87,13 +103,17 @@ class Trainer:
 
     def train(self) -> Cursor:
         """Raises Interrupted, or TrainingError with the step and the utterances."""
-        if self.checkpoint.exists():
-            self.cursor = load_checkpoint(self.checkpoint, self.learner, self.settings)
-            self._keep()
-            self._write_metrics()
+        with stage(self.ranks, self.folder):
+            if self.ranks.leads and self.checkpoint.exists():
+                self.cursor = load_checkpoint(self.checkpoint, self.learner, self.settings)
+                self._keep()
+                self._write_metrics()
+        self.cursor = share_learner(self.learner, self.cursor, self.ranks)
         self._agree()
         self.learner.model.train()
-        workers, threads = numerics.share_cores(self.recipe.numerics.determinism, self.workers)
+        # For another device the workers only load audio.
+        determinism = self.recipe.numerics.determinism if self.device.type == "cpu" else "strict"
+        workers, threads = numerics.share_cores(determinism, self.workers)
         # Also in this thread: sums over large tensors come out otherwise with more threads.
         torch.set_num_threads(threads)
         numerics.warm_up()
@@ -123,88 +143,86 @@ class Trainer:
 
     def _run_epoch(self, pool: ThreadPoolExecutor) -> None:
         cursor = self.cursor
-        steps = self._plan(cursor.epoch)
+        steps = read_ahead(plan_training(self.examples, self.recipe, cursor.epoch), self.examples)
         norms = LayerNorms(self.names, cursor.squares, cursor.step)
+        # Asked during an evaluation: everything was saved after it.
+        asked = torch.tensor([int(self.should_stop()), int(self.ranks.leads and self.checkpoint.exists())])
+        self.ranks.add(asked)
+        if self._is_over() or bool(asked.all()):
+            raise Interrupted(self.folder)
+        self.steps.begin(pool, steps, self._turn(len(steps)))
+        try:
+            self._run_steps(pool, len(steps), norms)
+        finally:
+            self.steps.end()
+        self._end_epoch(len(steps), norms)
+
+    def _run_steps(self, pool: ThreadPoolExecutor, steps: int, norms: LayerNorms) -> None:
+        cursor = self.cursor
         saved = started = time.monotonic()
         before = cursor.seconds
-        # Asked during an evaluation: everything was saved after it.
-        asked = self.ranks.from_lead([int(self.should_stop() and self.checkpoint.exists())])
-        if self._is_over() or any(asked):
-            raise Interrupted(self.folder)
-        while cursor.step < len(steps):
-            stop = self._run_step(pool, steps, norms)
-            due = cursor.total_steps % self.recipe.train.digest_every == 0
-            if due or cursor.step == len(steps) or self._is_over():
+        while cursor.step < steps:
+            due = self._take_step(steps)
+            noted = cursor.total_steps % self.recipe.train.digest_every == 0
+            noted = noted or cursor.step == steps or self._is_over()
+            if not (due or noted):
+                continue
+            stop = self._read(steps, norms)
+            if noted:
                 add_entry(self.learner, cursor, pool)
             now = time.monotonic()
             cursor.seconds = before + now - started
             if stop or self._is_over() or now - saved > self.recipe.train.checkpoint_seconds:
                 self._save()
                 saved = now
-                if stop or (self._is_over() and cursor.step < len(steps)):
+                if stop or (self._is_over() and cursor.step < steps):
                     raise Interrupted(self.folder)
-        self._end_epoch(len(steps), norms)
 
     def _is_over(self) -> bool:
         return 0 < self.last_step <= self.cursor.total_steps
 
-    def _plan(self, epoch: int) -> list[Step]:
-        recipe, settings = self.recipe, self.recipe.train
-        seconds = [
-            example.utterance.duration / speed_of(recipe.augment, recipe.seed, epoch, example.utterance.id)
-            for example in self.examples
-        ]
-        return plan_epoch(
-            seconds,
-            utterances=settings.utterances,
-            padded_seconds=settings.seconds,
-            micro_batches=settings.micro_batches,
-            seed=recipe.seed,
-            epoch=epoch,
-        )
-
-    def _run_step(self, pool: ThreadPoolExecutor, steps: list[Step], norms: LayerNorms) -> bool:
-        """Returns whether the lead was asked to stop."""
+    def _turn(self, steps: int) -> Turn:
+        """The step that comes next."""
         cursor, settings = self.cursor, self.recipe.train
-        step = steps[cursor.step]
-        done = self.computer.compute(pool, step, cursor.epoch, cursor.step, self.should_stop())
-        squares = squared_norms(done.gradients)
-        norms.add(squares)
-        cursor.clipped += clip(done.gradients, squares, settings.clip) > settings.clip
-        rate = learning_rate(settings, (cursor.epoch + cursor.step / len(steps)) / settings.epochs)
-        self._update(done.gradients, rate)
-        cursor.step += 1
-        cursor.squares = norms.squares
-        self._note(done, squares)
-        heard = sum(note.seconds for note in done.heard)
-        mean = cursor.loss / cursor.tokens
-        self.watcher.on_step(StepReport(cursor.epoch, cursor.step, len(steps), mean, heard))
-        return done.stop
+        rate = learning_rate(settings, (cursor.epoch + cursor.step / steps) / settings.epochs)
+        return Turn(cursor.epoch, cursor.step, cursor.total_steps + 1, rate)
 
-    def _note(self, done: StepSum, squares: Sequence[float]) -> None:
-        """Adds up what was heard, in the order of the plan, so that sums of floats are fixed."""
+    def _take_step(self, steps: int) -> bool:
+        """Returns whether what was done should be read now."""
+        due = self.steps.take(self._turn(steps), self.should_stop())
+        self.cursor.step += 1
+        self.cursor.total_steps += 1
+        return due
+
+    def _read(self, steps: int, norms: LayerNorms) -> bool:
+        """Adds up what the steps have left; returns whether one of the ranks was asked to stop."""
+        cursor = self.cursor
+        done, stop = self.steps.read()
+        for step in done:
+            norms.add(step.squares)
+            cursor.clipped += step.clipped
+            self._note(step)
+        cursor.squares = norms.squares
+        heard = sum(note.seconds for step in done for note in step.heard)
+        mean = cursor.loss / cursor.tokens
+        self.watcher.on_step(StepReport(cursor.epoch, cursor.step, steps, mean, heard, len(done)))
+        return stop
+
+    def _note(self, done: StepDone) -> None:
+        """In the order of the plan, so that sums of floats are fixed."""
         cursor = self.cursor
         for note in done.heard:
             cursor.loss += note.loss
             cursor.tokens += note.tokens
         cursor.heard += short(*(note.input_print for note in done.heard))
         cursor.losses += short(*(note.loss_print for note in done.heard))
-        cursor.gradients += short(of_numbers(squares))
-
-    def _update(self, gradients: Sequence[torch.Tensor], rate: float) -> None:
-        model, optimiser = self.learner.model, self.learner.optimiser
-        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
-            parameter.grad = gradient.to(parameter.device)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        optimiser.step()
-        self.cursor.total_steps += 1
-        self.learner.average.update(model, self.cursor.total_steps)
+        cursor.gradients += short(of_numbers(done.squares))
 
     def _end_epoch(self, steps: int, norms: LayerNorms) -> None:
         cursor = self.cursor
         started = time.monotonic()
-        score = self.evaluate(self.learner.average.model) if self.ranks.leads else None
+        with stage(self.ranks, self.folder):
+            score = self.evaluate(self.learner.average.model) if self.ranks.leads else None
         errors = self.ranks.from_lead([score.words.errors, score.characters.errors] if score else [0, 0])
         best = cursor.best_epoch < 0 or errors < cursor.best_errors
         if best:

@@ -162,7 +162,9 @@ def training_pass(
 ) -> Posteriors:
     batch = torch.nn.utils.rnn.pad_sequence(noise[:2], batch_first=True)
     draws = Draws(seed=1, epoch=0, step=step, micro_batch=0, ids=("a", "b"))
-    heard: Posteriors = model.train()(batch, torch.tensor([8000, 30_000]), draws, masks)
+    lengths = [8000, 30_000]
+    drawn = model.draw_masks(lengths, masks, draws) if masks else None
+    heard: Posteriors = model.train()(batch, torch.tensor(lengths), draws, drawn)
     return heard
 
 

@@ -40,6 +40,22 @@ def copy(saved: tuple[Path, AcousticModel], tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved[0], tmp_path / "model"))
 
 
+def test_weights_are_mapped_not_copied(saved: tuple[Path, AcousticModel]) -> None:
+    """Each parameter lies in the pages of the file, which all processes that load it share."""
+    weights = saved[0] / "weights.safetensors"
+    bundle = load_bundle(saved[0])
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    spans = [
+        tuple(int(end, 16) for end in line.split()[0].split("-"))
+        for line in lines
+        if line.endswith(str(weights))
+    ]
+    assert spans
+    for name, parameter in bundle.model.named_parameters():
+        assert any(begin <= parameter.data_ptr() < end for begin, end in spans), name
+        assert torch.equal(parameter, saved[1].get_parameter(name))
+
+
 def change(folder: Path, alter: Callable[[dict[str, Any]], Any]) -> None:
     """Rewrites model.json; `alter` changes the tree or gives back another."""
     path = folder / "model.json"

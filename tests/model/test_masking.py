@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.model.masking import dropout, spec_augment
+from asr.model.masking import draw_masks, dropout, hide
 from asr.randomness import Draws
 from asr.recipe import SpecAugment
 
@@ -25,7 +25,8 @@ def masked(settings: SpecAugment, lengths: list[int], drawn: Draws) -> Tensor:
     features = torch.rand(len(lengths), max(lengths), BANDS) + 1  # never the mean by chance
     for row, length in enumerate(lengths):
         features[row, length:] = 0
-    return spec_augment(features, torch.tensor(lengths), settings, drawn, PER_SECOND) != features
+    masks = draw_masks(lengths, BANDS, settings, drawn, PER_SECOND)
+    return hide(features, torch.tensor(lengths), masks) != features
 
 
 def runs(flags: Tensor) -> list[int]:
@@ -78,7 +79,8 @@ def test_very_short_utterances(length: int) -> None:
 def test_hidden_parts_are_at_the_mean_of_the_utterance() -> None:
     features = torch.rand(2, 30, BANDS)
     features[0, 20:] = 0
-    found = spec_augment(features, torch.tensor([20, 30]), SpecAugment(), draws("a", "b"), PER_SECOND)
+    masks = draw_masks([20, 30], BANDS, SpecAugment(), draws("a", "b"), PER_SECOND)
+    found = hide(features, torch.tensor([20, 30]), masks)
     for row, length in enumerate((20, 30)):
         changed = found[row] != features[row]
         assert changed.any()

@@ -63,6 +63,25 @@ def test_results_and_gradients_are_those_of_torch(
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
+def test_packed_as_on_cuda_is_the_same_layer(bidirectional: bool) -> None:
+    """Rows in any order, their lengths as numbers: outputs and all gradients are those of the padded batch."""
+    ours, _ = pair(torch.float64, bidirectional)
+    values = torch.randn(5, 12, 6, dtype=torch.float64)
+    one, two = values.clone().requires_grad_(), values.clone().requires_grad_()
+    steps = LENGTHS.tolist()
+    assert steps != sorted(steps, reverse=True)
+    found, expected = ours.packed(one, LENGTHS, steps), ours(two, LENGTHS)
+    assert found.shape == expected.shape
+    torch.testing.assert_close(speech_only(found), speech_only(expected), atol=1e-12, rtol=0)
+    assert not any(found[row, length:].any() for row, length in enumerate(steps))
+    weights = torch.randn_like(speech_only(found))
+    ours_found = torch.autograd.grad((speech_only(found) * weights).sum(), [one, *ours.parameters()])
+    ours_expected = torch.autograd.grad((speech_only(expected) * weights).sum(), [two, *ours.parameters()])
+    for gradient, other in zip(ours_found, ours_expected, strict=True):
+        torch.testing.assert_close(gradient, other, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
 def test_what_lies_past_the_end_is_not_heard(bidirectional: bool) -> None:
     ours, _ = pair(torch.float32, bidirectional)
     values = torch.randn(5, 12, 6)

@@ -1,6 +1,7 @@
 """Checkpoints: everything comes back bit by bit, and nothing that is not ours is taken."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from thread_ranks import Meeting, ThreadRanks
 
 from asr.errors import TrainingError
 from asr.model.acoustic import new_model
@@ -23,6 +25,7 @@ from asr.training.checkpoint import (
     load_checkpoint,
     read_tensors,
     save_checkpoint,
+    share_learner,
     write_tensors,
 )
 from asr.training.cursor import Cursor
@@ -265,3 +268,35 @@ def test_a_copy_is_of_its_own(saved: tuple[Path, Learner], tmp_path: Path) -> No
     assert digests(other) == digests(ours)
     copy.write_bytes(b"")
     assert path.read_bytes() == contents
+
+
+def test_shared_with_ranks_that_have_no_file(saved: tuple[Path, Learner]) -> None:
+    """Weights, averages and moments bit for bit, and the cursor; from there all go on alike."""
+    path, ours = saved
+    meeting, learners, cursors = Meeting(3), [learner(seed) for seed in (2, 3, 4)], [Cursor()] * 3
+
+    def share(rank: int) -> None:
+        ranks = ThreadRanks(rank, 3, meeting=meeting)
+        cursor = Cursor()
+        if ranks.leads:
+            cursor = load_checkpoint(path, learners[0], "settings-a")
+            cursor.total_steps = 5
+        cursors[rank] = share_learner(learners[rank], cursor, ranks)
+
+    threads = [threading.Thread(target=share, args=(rank,)) for rank in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {cursor.epoch for cursor in cursors} == {3}
+    assert cursors[1] == cursors[2] == cursors[0]
+    for other in (ours, *learners):
+        train(other, 3, seed=2)
+    assert {digests(other) for other in learners} == {digests(ours)}
+
+
+def test_nothing_is_shared_before_the_first_step() -> None:
+    ours = learner(2)
+    before = digests(ours)
+    assert share_learner(ours, Cursor(), ThreadRanks(0, 1, meeting=Meeting(1))) == Cursor()
+    assert digests(ours) == before

@@ -24,10 +24,11 @@ from asr.recipe import Recipe
 from asr.tokenizer import build_tokenizer
 from asr.training import step as computing
 from asr.training.gradients import ExactSum, FloatSum
+from asr.training.heard import Heard
 from asr.training.micro_batch import Example, gradients, load
 from asr.training.ranks import Ranks
 from asr.training.selection import select
-from asr.training.step import Heard, StepComputer, StepSum
+from asr.training.step import StepComputer, StepSum
 from asr.training.trail import heard_in, of_numbers
 
 RECIPE = miniature.recipe()
@@ -50,7 +51,9 @@ class Setting:
 
         def work(rank: int) -> StepSum:
             torch.set_num_threads(1)
-            computer = StepComputer(self.model, self.examples, recipe, ThreadRanks(rank, size, meeting))
+            computer = StepComputer(
+                self.model, self.examples, recipe, ThreadRanks(rank, size, meeting=meeting)
+            )
             with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 return computer.compute(pool, STEP, 3, 7, rank in asked)
 
@@ -116,10 +119,8 @@ def test_sums_do_not_pile_up(setting: Setting, by_hand: tuple[list[Tensor], list
     assert the_same(found.gradients, by_hand[0])
 
 
-@pytest.mark.parametrize(("asked", "stop"), [([], False), ([0], True), ([0, 1, 2], True), ([1, 2], False)])
-def test_only_the_lead_is_asked_to_stop_and_all_hear_of_it(
-    setting: Setting, asked: list[int], stop: bool
-) -> None:
+@pytest.mark.parametrize(("asked", "stop"), [([], False), ([0], True), ([0, 1, 2], True), ([1, 2], True)])
+def test_whoever_is_asked_to_stop_all_hear_of_it(setting: Setting, asked: list[int], stop: bool) -> None:
     assert [found.stop for found in setting.compute(3, asked=asked) if isinstance(found, StepSum)] == [
         stop
     ] * 3
@@ -219,6 +220,61 @@ def test_exchanged_before_it_is_raised(
     computer = StepComputer(setting.model, setting.examples, RECIPE, Listening(1, 3))
     with ThreadPoolExecutor(1) as pool, pytest.raises(TrainingError, match="no such file"):
         computer.compute(pool, STEP, 0, 0, True)
-    assert told == [
-        [0, 1, 0, 0, *[0] * 5 * len(STEP)]
-    ]  # failed: rank 1; stop: not for it to say; nothing heard
+    assert told == [[0, 1, 0, 1, *[0] * 5 * len(STEP)]]  # failed: rank 1; it was asked to stop; nothing heard
+
+
+def test_audio_of_the_next_step_is_loaded_beside_this_one(
+    setting: Setting, by_hand: tuple[list[Tensor], list[Heard]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, after that of this step; and the next step finds it."""
+    really, loaded = computing.load, []
+
+    def load(examples: Any, rows: Any, recipe: Recipe, epoch: int) -> Any:
+        loaded.append((epoch, rows))
+        return really(examples, rows, recipe, epoch)
+
+    monkeypatch.setattr(computing, "load", load)
+    computer = StepComputer(setting.model, setting.examples, RECIPE, Ranks())
+    first: Step = ((5,), (1, 2))
+    with ThreadPoolExecutor(1) as pool:
+        computer.compute(pool, first, 3, 6, False, STEP)
+        found = computer.compute(pool, STEP, 3, 7, False)
+        assert loaded == [(3, rows) for rows in (*first, *STEP)]
+        assert (the_same(found.gradients, by_hand[0]), found.heard) == (True, by_hand[1])
+        computer.compute(pool, first, 3, 6, False, STEP)
+        computer.compute(pool, STEP, 4, 7, False)  # of another epoch: sounds differ
+        assert loaded[-3:] == [(4, rows) for rows in STEP]
+
+
+def test_audio_that_is_gone_is_told_when_its_step_has_come(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_: Any, rows: Any, *others: Any) -> Any:
+        if rows == STEP[1]:
+            raise TrainingError("no such file")
+        return really(_, rows, *others)
+
+    really = computing.load
+    monkeypatch.setattr(computing, "load", load)
+    computer = StepComputer(setting.model, setting.examples, RECIPE, Ranks())
+    with ThreadPoolExecutor(2) as pool:
+        computer.compute(pool, ((0,),), 3, 6, False, STEP)
+        with pytest.raises(TrainingError, match="no such file"):
+            computer.compute(pool, STEP, 3, 7, False)
+
+
+def test_out_of_memory_names_the_batch(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Really, though for more than any machine has."""
+
+    def greedy(_: AcousticModel, batch: Any, draws: Draws, *__: Any) -> Any:
+        return (
+            torch.empty(2**55, dtype=torch.uint8)
+            if draws.micro_batch == 2
+            else gradients(_, batch, draws, *__)
+        )
+
+    monkeypatch.setattr(computing, "gradients", greedy)
+    (error,) = setting.compute(workers=2)
+    assert isinstance(error, TrainingError)
+    said = "epoch 3, step 7, utterances u2, u3, u5: out of memory (32 PiB more were asked for). The batch has 3 utt"
+    assert str(error).startswith(said)

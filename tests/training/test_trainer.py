@@ -398,17 +398,3 @@ def test_exploding_gradient_names_step_and_utterances(
     said = r"epoch 0, step 1, utterances u\d+, .*: a gradient is not finite or above"
     with pytest.raises(TrainingError, match=said):
         setting.trainer(tmp_path).train()
-
-
-@pytest.mark.gpu
-def test_resume_on_cuda(setting: Setting, tmp_path: Path) -> None:
-    """The fused optimiser keeps its count of steps on the device; a resumed one must, too."""
-    whole = setting.trainer(tmp_path / "whole", device="cuda")
-    whole.train()
-    with pytest.raises(Interrupted):
-        setting.trainer(tmp_path / "parts", device="cuda", should_stop=miniature.on_step(2)).train()
-    parts = setting.trainer(tmp_path / "parts", device="cuda")
-    parts.train()
-    assert parts.cursor.total_steps == whole.cursor.total_steps
-    for one, two in zip(parts.learner.model.parameters(), whole.learner.model.parameters(), strict=True):
-        torch.testing.assert_close(one, two, atol=1e-2, rtol=1e-2)  # cuDNN promises no more
