@@ -184,7 +184,7 @@ def test_a_part_longer_than_the_file_ends_with_it(tmp_path: Path) -> None:
 def test_blocks_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = integers(1000, channels=2)
     path = write(tmp_path / "a.wav", samples, 8000)
-    monkeypatch.setattr("asr.audio._BLOCK", 100)
+    monkeypatch.setattr("asr.sound_file._BLOCK", 100)
     np.testing.assert_array_equal(read_pcm16(path)[0], samples)
     np.testing.assert_array_equal(read_pcm16(path, offset=0.01, duration=0.05)[0], samples[80:480])
 

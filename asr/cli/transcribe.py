@@ -1,39 +1,113 @@
-"""`asr transcribe`: prints the text of audio files."""
+"""`asr transcribe`: prints the text of audio files.
+
+One file gives its text alone, several a line each: name, tab, text, in the order given. What cannot be read is named at
+the end, on standard error, and the exit status is then 1.
+"""
 
 import argparse
 import sys
+from collections.abc import Generator
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr import numerics
+from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_device, add_workers, workers_of
+from asr.cli.pace import Pace
+
+if TYPE_CHECKING:
+    from asr.transcribe.transcript import Found
 
 NAME = "transcribe"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", help="WAV, FLAC, MP3, Ogg, Opus, AIFF or SPHERE")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        help="WAV, FLAC, MP3, Ogg, Opus, AIFF or SPHERE, of any length; or folders of them",
+    )
+    parser.add_argument("--list", metavar="FILE", help="a file with a name a line; - is standard input")
     parser.add_argument(
         "--model", type=Path, required=True, metavar="RUN_OR_BUNDLE", help="a run folder or a bundle"
     )
     add_device(parser)
     add_workers(parser)
+    parser.add_argument(
+        "--processes",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="processes of one thread each, instead of workers: a file that ends one does not end the others",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: a Ray cluster (RAY_ADDRESS), or a local one; with --processes actors, or as many as it has cores",
+    )
 
 
 def call(options: argparse.Namespace) -> int:
+    from asr.errors import AsrError, AudioError
+    from asr.transcribe.names import count_listed
+
+    if not options.files and options.list is None:
+        raise AsrError("nothing to transcribe: give files, folders, or --list FILE")
+    alone = options.list is None and len(options.files) == 1 and not Path(options.files[0]).is_dir()
+    total = len(options.files)
+    if options.list is not None:
+        counted = count_listed(options.list)
+        total = 0 if counted is None else total + counted
+    failures: list[AudioError] = []
+    done = 0
+    pace = Pace(0 if any(map(_is_folder, options.files)) else total)
+    try:
+        with closing(_transcripts(options)) as transcripts:
+            for path, found in transcripts:
+                done += 1
+                if isinstance(found, AudioError):
+                    failures.append(found)
+                else:
+                    pace.clear()
+                    print(found.text if alone else f"{path}\t{found.text}", flush=True)
+                pace.show(0.0 if isinstance(found, AudioError) else found.seconds)
+    finally:
+        pace.clear()
+        for failure in failures:
+            print(f"asr: {failure}", file=sys.stderr)
+        if failures and done > 1:
+            print(f"asr: {len(failures)} of {done} files could not be transcribed", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _transcripts(options: argparse.Namespace) -> Generator[tuple[Path, "Found"]]:
+    from asr.transcribe.names import listed, named
+
+    files = chain(named(options.files), listed(options.list) if options.list is not None else ())
+    device = options.device
+    if options.engine == "ray":
+        from asr.transcribe.cluster import transcribe_on_cluster
+
+        return transcribe_on_cluster(options.model, files, actors=options.processes, device=device)
+    if options.processes:
+        from asr.transcribe.processes import transcribe_in_processes
+
+        return transcribe_in_processes(options.model, files, processes=options.processes, device=device)
     numerics.pin()
-    from asr.errors import AudioError
+    keep_freed_memory()
     from asr.transcribe.transcriber import Transcriber
 
-    transcriber = Transcriber(options.model, device=options.device)
-    failed = 0
-    for path, found in transcriber.many(options.files, workers=workers_of(options)):
-        if isinstance(found, AudioError):
-            failed += 1
-            print(f"asr: {found}", file=sys.stderr)
-        elif len(options.files) == 1:
-            print(found.text)
-        else:
-            print(f"{path}\t{found.text}", flush=True)
-    if failed and len(options.files) > 1:
-        print(f"asr: {failed} of {len(options.files)} files could not be transcribed", file=sys.stderr)
-    return 1 if failed else 0
+    return Transcriber(options.model, device=device).many(files, workers=workers_of(options))
+
+
+def _is_folder(path: str) -> bool:
+    return Path(path).is_dir()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got {text!r}")
+    return int(text)

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+Path = npt.NDArray[np.intp]
+
 
 def greedy(log_probs: npt.ArrayLike, blank: int = 0) -> list[int]:
     """The tokens on the single most probable path.
@@ -21,6 +23,11 @@ def greedy(log_probs: npt.ArrayLike, blank: int = 0) -> list[int]:
 
     Best path decoding of Graves et al. (2006), section 3.2.
     """
+    return collapse(best_path(log_probs, blank), blank)
+
+
+def best_path(log_probs: npt.ArrayLike, blank: int = 0) -> Path:
+    """(frames,) the best token of each frame. Arguments and errors are those of `greedy`."""
     matrix = np.asarray(log_probs)
     if matrix.ndim != 2:
         raise ValueError(f"expected log_probs of shape (frames, tokens), got shape {matrix.shape}")
@@ -31,7 +38,21 @@ def greedy(log_probs: npt.ArrayLike, blank: int = 0) -> list[int]:
     if np.isnan(matrix).any():
         frame = int(np.isnan(matrix).any(axis=1).argmax())
         raise ValueError(f"log_probs of shape {matrix.shape} has NaN, first in frame {frame}")
-    best = matrix.argmax(axis=1)
-    starts = np.ones(len(best), dtype=bool)
-    starts[1:] = best[1:] != best[:-1]
-    return [int(token) for token in best[starts & (best != blank)]]
+    path: Path = matrix.argmax(axis=1)
+    return path
+
+
+def collapse(path: Path, blank: int = 0, before: int | None = None) -> list[int]:
+    """Tokens of a (frames,) path: repeats merged, blanks removed.
+
+    Args:
+        path: the best token of each frame.
+        blank: the number of the CTC blank.
+        before: the token of the frame before the first, where the path is the continuation of another one. So the
+            tokens of pieces of a path are, one after the other, the tokens of the whole.
+    """
+    starts = np.ones(len(path), dtype=bool)
+    starts[1:] = path[1:] != path[:-1]
+    if before is not None and len(path):
+        starts[0] = path[0] != before
+    return [int(token) for token in path[starts & (path != blank)]]

@@ -9,6 +9,7 @@ from asr.audio import read_audio
 from asr.batching import batches_by_length
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
+from asr.model.inference import Inference
 from asr.numerics import warm_up
 from asr.recipe import Score
 from asr.tokenizer import Tokenizer
@@ -27,6 +28,7 @@ def decode(
     progress: Progress = lambda done, total: None,
 ) -> list[str]:
     """Greedy transcripts in the order of the utterances. Batches do not change them (padding is masked)."""
+    inference = Inference(model)
     rate = model.front_end.settings.sample_rate
     batches = batches_by_length(
         [utterance.duration for utterance in utterances],
@@ -40,7 +42,7 @@ def decode(
             read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate).samples
             for u in chosen
         ]
-        return hear(model, tokenizer, waveforms)
+        return hear(inference, tokenizer, waveforms)
 
     if next(model.parameters()).is_cuda:
         workers = 1  # a device computes one batch at a time, and its memory holds one

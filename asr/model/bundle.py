@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from asr.errors import BundleError, TokenizerError
 from asr.files import sha256_file, write_json
 from asr.model.acoustic import AcousticModel
-from asr.model.frontend import FrontEnd as FrontEndModule
 from asr.model.tensors import write_tensors
 from asr.recipe import FrontEnd, Frozen, Model
 from asr.tokenizer import Tokenizer, tokenizer_from_json
@@ -96,9 +96,9 @@ def load_bundle(folder: Path) -> Bundle:
         tokenizer = tokenizer_from_json(description.tokenizer)
     except TokenizerError as error:
         raise BundleError(f"{folder / 'model.json'}: {error}") from None
-    with torch.device("meta"):
+    with torch.device("meta"), _NoDraws():
         model = AcousticModel(description.front_end, description.model, tokenizer.size)
-    model = _with_weights(model, weights, description)
+    _map_weights(model, weights)
     return Bundle(description, model.eval().requires_grad_(False), tokenizer)
 
 
@@ -133,7 +133,8 @@ def _read_description(folder: Path) -> Description:
         raise BundleError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _with_weights(model: AcousticModel, weights: Path, description: Description) -> AcousticModel:
+def _map_weights(model: AcousticModel, weights: Path) -> None:
+    """Parameters become views of the file, mapped into memory: nothing is copied, and processes share its pages."""
     try:
         tensors = load_file(weights)
         other = sorted(name for name, value in tensors.items() if value.dtype != torch.float32)
@@ -143,6 +144,16 @@ def _with_weights(model: AcousticModel, weights: Path, description: Description)
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise BundleError(f"{weights}: does not fit model.json: {reason}") from None
-    # The front end's tables follow from its settings and are not in the file.
-    model.front_end = FrontEndModule(description.front_end)
-    return model
+
+
+class _NoDraws(TorchFunctionMode):
+    """Draws of fresh weights do nothing: they are replaced at once, and for a model without memory ("meta") torch
+    would load its compiler to draw them, which takes longer than all the rest."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return args[0] if func in _DRAWS else func(*args, **(kwargs or {}))
+
+
+_DRAWS = (Tensor.normal_, Tensor.uniform_)

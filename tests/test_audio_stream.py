@@ -1,0 +1,111 @@
+"""Sound in blocks: the same samples as at once, whatever the format and the rates."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.audio import Audio, read_audio, resample, resample_stream, stream_audio
+from asr.errors import AudioError
+from asr.sound_file import _Mended
+
+FORMATS = [
+    ("WAV", "PCM_16"),
+    ("FLAC", "PCM_16"),
+    ("OGG", "VORBIS"),
+    ("MP3", "MPEG_LAYER_III"),
+    ("AIFF", "PCM_16"),
+]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("kind", "subtype"), FORMATS)
+def test_blocks_are_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, subtype: str, channels: int
+) -> None:
+    monkeypatch.setattr("asr.sound_file._BLOCK", 10_000)
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (44_100, channels))
+    soundfile.write(tmp_path / "a", noise, 22_050, format=kind, subtype=subtype)
+    blocks = list(stream_audio(tmp_path / "a"))
+    assert len(blocks) >= 5
+    assert {block.sample_rate for block in blocks} == {22_050}
+    whole = read_audio(tmp_path / "a").samples
+    np.testing.assert_array_equal(np.concatenate([block.samples for block in blocks]), whole)
+
+
+@pytest.mark.parametrize(
+    "rates", [(44_100, 16_000), (8_000, 16_000), (48_000, 16_000), (11_025, 8_000), (16_000, 16_000)]
+)
+@pytest.mark.parametrize("block", [1, 999, 44_100])
+def test_resampling_in_blocks_has_the_same_bits(rates: tuple[int, int], block: int) -> None:
+    samples = np.random.default_rng(2).standard_normal(20_000).astype(np.float32)
+    if block == 1:
+        samples = samples[:300]
+    blocks = (Audio(samples[at : at + block], rates[0]) for at in range(0, len(samples), block))
+    found = np.concatenate(list(resample_stream(blocks, rates[1])))
+    np.testing.assert_array_equal(found, resample(samples, *rates))
+
+
+def test_what_is_wrong_is_found_when_it_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.sound_file._BLOCK", 1000)
+    samples = np.zeros(5000, np.float32)
+    samples[3500] = np.inf
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    blocks = stream_audio(tmp_path / "a.wav")
+    assert [len(next(blocks).samples) for _ in range(3)] == [1000] * 3
+    with pytest.raises(AudioError, match="sample 3500 is not a finite number"):
+        next(blocks)
+
+
+def test_a_flac_that_is_cut_off_says_so_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.sound_file._BLOCK", 5000)
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, 40_000)
+    soundfile.write(tmp_path / "a.flac", noise, 8000)
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    heard = 0
+    with pytest.raises(AudioError, match="cut off"):
+        for block in stream_audio(tmp_path / "a.flac"):
+            heard += len(block.samples)
+    assert 5000 <= heard <= 20_000
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no such file"):
+        next(stream_audio(tmp_path / "gone.wav"))
+
+
+@given(
+    st.binary(min_size=1, max_size=40),
+    st.integers(0, 40),
+    st.integers(0, 8),
+    st.binary(max_size=12),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=8),
+)
+def test_a_mended_file_is_as_if_it_were_on_disk(
+    tmp_path_factory: pytest.TempPathFactory,
+    content: bytes,
+    begin: int,
+    length: int,
+    replacement: bytes,
+    reads: list[tuple[int, int]],
+) -> None:
+    """Against a copy in memory: every read from every place."""
+    begin = min(begin, len(content))
+    place = slice(begin, min(begin + length, len(content)))
+    path = tmp_path_factory.getbasetemp() / "mended"
+    path.write_bytes(content)
+    copy = bytearray(content)
+    copy[place] = replacement
+    with path.open("rb", buffering=0) as stream:
+        mended = io.BufferedReader(_Mended(stream, place, replacement), buffer_size=4)
+        assert mended.seek(0, io.SEEK_END) == len(copy)
+        for at, count in reads:
+            mended.seek(at)
+            assert mended.read(count) == bytes(copy[at : at + count])
+        mended.seek(0)
+        assert mended.read() == bytes(copy)
