@@ -122,7 +122,7 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
             watcher=clock,
         )
         if mode.float_sum:
-            trainer.computer.sum = FloatSum(beginning.model.parameters())
+            trainer.steps.computer.sum = FloatSum(beginning.model.parameters())
         with suppress(Interrupted):
             trainer.train()
     each = [after - before for before, after in pairwise(clock.ends)]

@@ -41,9 +41,9 @@ KEYS: dict[str, Any] = {
 }
 STEPS = 20
 
-_nursery = multiprocessing.get_context("forkserver")
+nursery = multiprocessing.get_context("forkserver")
 # torch._dynamo is what torch's optimisers import when the first one is made: 1.5 s.
-_nursery.set_forkserver_preload(
+nursery.set_forkserver_preload(
     ["asr.cli.main", "asr.cli.progress", "asr.cli.summary", "asr.runs.run", "torch._dynamo"]
 )
 
@@ -139,7 +139,7 @@ class Run:
             largest_file: bytes that a file may have, as on a full disk; 0 for any.
             killed_by_size: the kernel ends the process in the middle of writing one, instead of telling it.
         """
-        process = _nursery.Process(
+        process = nursery.Process(
             target=_session,
             args=(self.arguments(workers, processes), str(self.out), str(self.output), dies),
             kwargs={"largest_file": largest_file, "killed_by_size": killed_by_size},

@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("allocator", "errors", "files", "audio", "audio_length", "text", "tokenizer"),
-        *("scoring", "randomness", "recipe", "recipe_file", "numerics"),
+        *("allocator", "errors", "files", "audio", "audio_length", "sound_file", "text", "tokenizer"),
+        *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
-    ("manifest", "corpora", "augment"),
-    ("model", "decoding", "batching"),
+    ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),
+    ("model", "decoding", "lm", "batching"),
     ("training", "transcribe", "evaluation"),
     ("runs",),
     ("claims", "publish", "serve", "report"),

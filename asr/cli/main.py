@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from asr.cli import compare, crate, reproduce, run, show, transcribe, verify
+from asr.cli import compare, crate, evaluate, lm, reproduce, run, shards, show, transcribe, verify
 from asr.errors import AsrError
 
-COMMANDS = (run, show, transcribe, verify, reproduce, compare, crate)
+COMMANDS = (run, show, transcribe, verify, reproduce, compare, evaluate, crate, shards, lm)
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 

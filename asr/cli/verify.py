@@ -7,16 +7,14 @@ when all that could be checked is right, and 1 when something is not, is not the
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
 from asr.allocator import keep_freed_memory
+from asr.cli.stages import stage_bars
 
 if TYPE_CHECKING:
-    from asr.claims.checks.again import Progress
     from asr.claims.findings import Check, Finding, Report
 
 NAME = "verify"
@@ -53,7 +51,7 @@ def call(options: argparse.Namespace) -> int:
     reports, failed = [], False
     for run in options.run:
         try:
-            with _progress() as progress:
+            with stage_bars() as progress:
                 report = verify(run, decode=options.decode, audio=options.audio, progress=progress)
         except AsrError as error:
             print(f"asr: {error}", file=sys.stderr)
@@ -123,24 +121,3 @@ def _verdict(report: "Report") -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """A bar on a terminal while audio is decoded."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda what, done, total: None
-        return
-    with Bar(console=console, transient=True) as bar:
-        tasks = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield show

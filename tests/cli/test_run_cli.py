@@ -237,3 +237,66 @@ def test_tensorboard_events(words: list[str], tmp_path: Path) -> None:
     assert b"dev/wer" in events[0].read_bytes()
     assert b"gradient_norm/recurrent.0" in events[0].read_bytes()
     assert not any("tensorboard" in name for name in read_record(tmp_path / "out").files)
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Sets variables as a launcher does. Nobody watches the parent of this process for it."""
+    from asr.cli import run
+
+    monkeypatch.setattr(run, "stop_without_parent", lambda: None)
+
+    def launched(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return launched
+
+
+Launched = Callable[[dict[str, str]], None]
+ONE_OF_ONE = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "more", "message"),
+    [
+        ({"WORLD_SIZE": "2"}, [], "the environment has WORLD_SIZE but not RANK, MASTER_ADDR, MASTER_PORT"),
+        (ONE_OF_ONE | {"WORLD_SIZE": "1x"}, [], "WORLD_SIZE is '1x'; expected a whole number"),
+        (
+            ONE_OF_ONE,
+            ["--processes", "2"],
+            "--processes 2: torchrun starts the processes, here 1; leave it out",
+        ),
+        (
+            ONE_OF_ONE | {"TORCHELASTIC_MAX_RESTARTS": "3"},
+            ["--fresh"],
+            "--fresh with torchrun's --max-restarts",
+        ),
+    ],
+)
+def test_mistakes_with_a_launcher(
+    words: list[str],
+    launched: Launched,
+    complaint: Complaint,
+    variables: dict[str, str],
+    more: list[str],
+    message: str,
+) -> None:
+    launched(variables)
+    assert message in complaint(*words, *more)
+
+
+def test_one_process_of_a_launcher_is_alone(words: list[str], tmp_path: Path, launched: Launched) -> None:
+    """It meets nobody, and the record is that of a process alone."""
+    launched(ONE_OF_ONE)
+    assert main([*words, "--set", "train.epochs=1"]) == 0
+    (session,) = read_record(tmp_path / "out").sessions
+    assert (session.processes, session.machines) == (1, [])
+
+
+def test_other_commands_are_no_work_for_several(
+    words: list[str], tmp_path: Path, launched: Launched, complaint: Complaint
+) -> None:
+    assert main([*words, "--set", "train.epochs=1"]) == 0
+    launched(ONE_OF_ONE | {"WORLD_SIZE": "2"})
+    assert "which only `asr run` can share" in complaint("reproduce", tmp_path / "out")

@@ -1,0 +1,108 @@
+"""`asr evaluate` as a user meets it: a small run, read greedily and with a language model and a lexicon."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import miniature
+import pytest
+
+from asr.cli.main import main
+
+Complaint = Callable[..., str]
+
+
+@pytest.fixture
+def run(trained: tuple[Path, Path]) -> Path:
+    return trained[1]
+
+
+@pytest.fixture
+def model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A language model of the words that the miniature corpus has, each as likely as any other."""
+    text, model = tmp_path / "text.txt", tmp_path / "model.arpa"
+    text.write_text("".join(f"{a} {b}\n" for a in miniature.WORDS for b in miniature.WORDS), encoding="utf-8")
+    assert main(["lm", "train", str(text), "--order", "2", "-o", str(model)]) == 0
+    capsys.readouterr()
+    return model
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, object]:
+    assert main(["evaluate", *map(str, arguments), "--json", "--workers", "1"]) == 0
+    tree: dict[str, object] = json.loads(capsys.readouterr().out)
+    return tree
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_greedy_is_what_the_record_says(run: Path, part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record = json.loads((run / "record.json").read_text(encoding="utf-8"))
+    tree = evaluated(capsys, run, "--part", part)
+    (greedy,) = tree["decoders"]
+    assert (tree["part"], greedy["decoder"], greedy["engine"]) == (part, "greedy", "greedy")
+    for key in ("wer", "cer", "ser", "words", "characters", "wer_interval_95"):
+        assert greedy[key] == record["results"][part][key]
+    assert tree["language_model"] is tree["lexicon"] is greedy["chosen_on_dev"] is None
+
+
+def test_every_step_from_greedy_to_all(run: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = evaluated(
+        capsys, run, "--part", "test", "--decoder", "beam", "--lm", model, "--lexicon", "train", "--tune"
+    )
+    found = {each["decoder"]: each for each in tree["decoders"]}
+    assert list(found) == ["greedy", "beam", "beam + model", "beam + model + lexicon"]
+    assert tree["language_model"]["name"] == "model.arpa"
+    assert tree["lexicon"] == "train"
+    assert found["greedy"]["against_greedy"] is found["beam"]["chosen_on_dev"] is None
+    assert found["beam"]["against_greedy"]["p"] <= 1
+    surface = found["beam + model + lexicon"]["chosen_on_dev"]
+    assert len(surface) == len({(point["lm_weight"], point["word_score"]) for point in surface}) == 20
+    chosen = found["beam + model + lexicon"]["settings"]
+    fewest = min(point["word_errors"] for point in surface)
+    assert (chosen["lm_weight"], chosen["word_score"]) in {
+        (point["lm_weight"], point["word_score"]) for point in surface if point["word_errors"] == fewest
+    }
+    # Sine tones are easy: with nothing but words of the corpus allowed, no more are wrong than without.
+    assert found["beam + model + lexicon"]["wer"] <= found["greedy"]["wer"]
+
+
+def test_the_table_for_people(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("Go\nNO\nsee yes one\n", encoding="utf-8")  # normalised as the model's texts are
+    assert (
+        main(["evaluate", str(run), "--decoder", "beam", "--lexicon", str(words), "--word-score", "1"]) == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert "dev part: " in lines[0]
+    assert max(map(len, lines[:-1])) <= 80
+    assert any("+ lexicon " in line for line in lines)
+    assert any("p: paired test against greedy" in line for line in lines)
+
+
+def test_only_words_of_the_lexicon(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("go\n", encoding="utf-8")
+    tree = evaluated(capsys, run, "--decoder", "beam", "--lexicon", words)
+    assert tree["decoders"][2]["decoder"] == "beam + lexicon"
+    assert tree["decoders"][2]["words"]["hits"] <= tree["decoders"][0]["words"]["hits"]
+    assert tree["decoders"][2]["wer"] > tree["decoders"][0]["wer"]
+
+
+def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) -> None:
+    nowhere = tmp_path / "nowhere"
+    assert "--lm is for --decoder beam" in complaint("evaluate", run, "--lm", model)
+    assert "--tune chooses the weights" in complaint("evaluate", run, "--decoder", "beam", "--tune")
+    assert f"{nowhere}" in complaint("evaluate", nowhere)
+    assert f"{nowhere}" in complaint("evaluate", run, "--decoder", "beam", "--lm", nowhere)
+    assert f"{nowhere}: not a readable file of words" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lexicon", nowhere
+    )
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n", encoding="utf-8")
+    assert f"{empty}: no words in it" in complaint("evaluate", run, "--decoder", "beam", "--lexicon", empty)
+    assert "beam must be 1 or more, got 0" in complaint("evaluate", run, "--decoder", "beam", "--beam", "0")
+    assert "expected the folder of a complete run" in complaint("evaluate", run / "record.json")
+    foreign = tmp_path / "foreign.txt"
+    foreign.write_text("größe\n", encoding="utf-8")
+    assert "characters outside the alphabet" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lexicon", foreign
+    )
