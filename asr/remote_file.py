@@ -12,6 +12,7 @@ from asr.files import whole_file
 
 BLOCK = 1 << 20  # bytes fetched at a time
 TRIES = 3
+SILENCE = 60.0  # seconds without a byte until a try is given up
 PAUSE = 1.0  # seconds before the second try, twice as long before each further one
 
 
@@ -54,7 +55,7 @@ def _open(address: str) -> Any:
     try:
         fsspec = import_module("fsspec")
         # Of http, no more than is read: by default it asks for whole blocks at places, which few servers give.
-        options = {"block_size": 0} if address.startswith("http") else {}
+        options = {"block_size": 0} | _patience() if address.startswith("http") else {}
         return fsspec.open(address, "rb", **options).open()
     except ImportError as error:
         raise FetchError(
@@ -65,6 +66,12 @@ def _open(address: str) -> Any:
         raise FetchError(f"{address}: {error}") from None
     except Exception as error:  # noqa: BLE001  # each file system has errors of its own
         raise _trouble(address, error) from None
+
+
+def _patience() -> dict[str, Any]:
+    """A large file takes its time; what is not waited for is a server that falls silent."""
+    timeout = import_module("aiohttp").ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)
+    return {"client_kwargs": {"timeout": timeout}}
 
 
 def _read(address: str, stream: Any) -> bytes:

@@ -27,6 +27,9 @@ from asr.shard_file import open_member, shard_of
 
 Samples = npt.NDArray[np.float32]
 
+LOUDEST = (
+    1e6  # of samples that are -1 to 1 by right; some files of floats have whole numbers of 16 or 20 bits
+)
 _BLOCK = 1 << 20  # frames read at a time: a header that lies about its length cannot ask for all the memory
 _MP3_FRAME = 1152  # samples; encoders disagree on whether the header frame counts, so one may be missing
 _AGAIN = "get the file again from where it came from, or leave it out"
@@ -75,6 +78,11 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise AudioError(f"{path}: no such file; check the path") from None
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}); check the path") from None
+    except ValueError:
+        name = str(path).replace("\0", "\\0")
+        raise AudioError(
+            f"{name}: no file has a zero byte in its name; names are parted by line ends"
+        ) from None
     if stat.S_ISDIR(status.st_mode):
         raise AudioError(f"{path}: is a folder; give an audio file")
     if not stat.S_ISREG(status.st_mode):
@@ -143,6 +151,10 @@ def decode(
             first = int((~np.isfinite(block)).any(axis=1).argmax()) + position
             raise AudioError(
                 f"{path}: sample {first} is not a finite number (NaN or infinity); mend it or leave it out"
+            )
+        if (loudest := float(np.abs(block).max(initial=0.0))) > LOUDEST:
+            raise AudioError(
+                f"{path}: a sample of {loudest:.3g}, where samples are -1 to 1; mend it or leave it out"
             )
         position += len(block)
         yield block

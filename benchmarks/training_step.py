@@ -214,7 +214,7 @@ def _use_packed_sequences() -> None:
 
     from asr.model.recurrent import RecurrentLayer
 
-    def forward(layer: nn.LSTM, values: Tensor, lengths: Tensor) -> Tensor:
+    def forward(layer: nn.LSTM, values: Tensor, lengths: Tensor, *_steps: object) -> Tensor:
         packed = pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False)
         outputs, _ = pad_packed_sequence(
             nn.LSTM.forward(layer, packed)[0], batch_first=True, total_length=values.shape[1]

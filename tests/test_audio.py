@@ -276,3 +276,16 @@ def test_an4_integers_are_those_in_the_archive(an4_archive: Path, tmp_path: Path
             if seen == 20:
                 break
     assert seen == 20
+
+
+def test_samples_beyond_all_measure(tmp_path: Path) -> None:
+    """Finite, but their energies are not: no model hears anything in them."""
+    path = tmp_path / "loud.wav"
+    samples = np.zeros(800, np.float32)
+    samples[100] = -3e38
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"loud.wav: a sample of 3e\+38, where samples are -1 to 1"):
+        read_audio(path)
+    samples[100] = 32_767  # whole numbers in a file of floats: seen in the wild, and heard
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    assert read_audio(path).samples.max() == 32_767

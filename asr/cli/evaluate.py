@@ -17,6 +17,7 @@ from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_workers, workers_of
 
 if TYPE_CHECKING:
+    from asr.decoding.ngram_model import NgramModel
     from asr.evaluation.decoders import Decoder
     from asr.runs.evaluate import Evaluation, Evaluator
 
@@ -36,15 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"only these words may be found: a word a line; `{TRAIN}`: those of the training part",
     )
-    parser.add_argument(
-        "--lm-weight", type=float, default=0.5, metavar="W", help="of the model's log-prob (0.5)"
-    )
-    parser.add_argument("--word-score", type=float, default=0.0, metavar="S", help="added for each word (0)")
-    parser.add_argument("--beam", type=int, default=50, metavar="N", help="prefixes kept after a frame (50)")
+    parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's log-prob (0.5)")
+    parser.add_argument("--word-score", type=float, metavar="S", help="added for each word (0)")
+    parser.add_argument("--beam", type=int, metavar="N", help="prefixes kept after a frame (50)")
     parser.add_argument(
         "--engine",
         choices=("plain", "auto"),
-        default="plain",
         help="of the beam search: our own, the same everywhere (plain), or flashlight-text where it fits (auto)",
     )
     parser.add_argument("--tune", action="store_true", help="choose both weights on the development part")
@@ -88,11 +86,16 @@ def _check(options: argparse.Namespace) -> None:
     """What needs no look at the run."""
     from asr.errors import RunError
 
-    given = [name for name in ("lm", "lexicon", "tune") if getattr(options, name)]
+    names = ("lm", "lexicon", "lm_weight", "word_score", "beam", "engine", "tune")
+    given = [name.replace("_", "-") for name in names if getattr(options, name) not in (None, False)]
     if options.decoder == "greedy" and given:
         raise RunError(
             f"--{given[0]} is for --decoder beam; a greedy decoder takes the best token of each frame"
         )
+    if options.lm_weight is not None and not options.lm:
+        raise RunError("--lm-weight weighs a language model; give one by --lm")
+    if options.tune and (options.lm_weight is not None or options.word_score is not None):
+        raise RunError("--tune chooses --lm-weight and --word-score; leave them out")
     if options.tune and not (options.lm or options.lexicon):
         raise RunError("--tune chooses the weights of a language model or a lexicon; give --lm or --lexicon")
 
@@ -100,25 +103,38 @@ def _check(options: argparse.Namespace) -> None:
 def _beam(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
     """With all that was given."""
     from asr.decoding.lexicon import Lexicon
-    from asr.decoding.ngram_model import NgramModel
     from asr.decoding.settings import SearchSettings
     from asr.errors import RunError
     from asr.evaluation.decoders import Decoder
 
     try:
-        settings = SearchSettings(
-            lm_weight=options.lm_weight, word_score=options.word_score, beam=options.beam
-        )
+        names = ("lm_weight", "word_score", "beam")
+        given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+        settings = SearchSettings(**given)
     except ValueError as error:
         raise RunError(str(error)) from None
     words = _words(options.lexicon, evaluator) if options.lexicon else None
     return Decoder(
         "beam",
         settings,
-        NgramModel.read(options.lm) if options.lm else None,
+        _model(options.lm) if options.lm else None,
         Lexicon.of_words(words, evaluator.bundle.tokenizer) if words else None,
-        options.engine,
+        options.engine or "plain",
     )
+
+
+def _model(path: Path) -> "NgramModel":
+    """Of words: another unit would be taken for words that nobody says."""
+    from asr.decoding.ngram_model import NgramModel
+    from asr.errors import LanguageModelError
+    from asr.lm.description import read_description
+
+    description = read_description(path)
+    if description is not None and description.unit != "word":
+        raise LanguageModelError(
+            f"{path}: a model of {description.unit}s; --lm takes one of words (asr lm train --unit word)"
+        )
+    return NgramModel.read(path)
 
 
 def _words(given: str, evaluator: "Evaluator") -> list[str]:

@@ -1,6 +1,7 @@
 """`asr COMMAND`: what every command shares."""
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -34,8 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`asr show RUN | head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _be_silent()
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _be_silent()
+        print(f"asr: {error.filename or 'the output'}: cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _be_silent() -> None:
+    """What waits to be written would fail again at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -80,6 +80,8 @@ def call(options: argparse.Namespace) -> int:
             print(f"asr: {failure}", file=sys.stderr)
         if failures and done > 1:
             print(f"asr: {len(failures)} of {done} files could not be transcribed", file=sys.stderr)
+    if not done:
+        raise AsrError(f"--list {options.list}: no names in it; expected one a line")
     return 1 if failures else 0
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FORMAT = 2  # of the list of known files
+FORMAT = 3  # of the list of known files
 TOGETHER = 1 << 12  # stretches that wait for a worker at a time
 TOLERANCE = 0.1  # seconds by which a file may end before its utterance does: durations are often rounded
 
@@ -51,6 +51,7 @@ class _Decoded:
     size: int
     modified: int  # nanoseconds
     changed: int  # nanoseconds; unlike `modified` it cannot be set back
+    offset: float  # seconds, of its first sample
     seconds: float
     digest: str
 
@@ -118,7 +119,10 @@ def _sort_out(
 
 def _complete(utterance: Utterance, audio: _Decoded) -> Utterance:
     digest = digest_of(audio.digest, utterance.text, utterance.speaker)
-    return replace(utterance, duration=audio.seconds, digest=digest, audio_digest=audio.digest)
+    # Offset and duration as the samples lie: reading them again gives just these, and no neighbour.
+    return replace(
+        utterance, offset=audio.offset, duration=audio.seconds, digest=digest, audio_digest=audio.digest
+    )
 
 
 def _in_corpus(complaint: str, path: str, folder: Path) -> str:
@@ -181,7 +185,8 @@ def _decode_one(stretch: _Stretch, before: _Decoded | None) -> _Decoded | str:
     seconds = len(samples) / sample_rate
     if seconds < duration - TOLERANCE:
         return f"{path}: ends {seconds:.2f} s after second {offset:g}, but its utterance has {duration:.2f} s"
-    return _Decoded(*here, seconds=seconds, digest=audio_digest(samples, sample_rate))
+    first = round(offset * sample_rate) / sample_rate
+    return _Decoded(*here, offset=first, seconds=seconds, digest=audio_digest(samples, sample_rate))
 
 
 def _remember(memory: Path, decoded: dict[str, _Decoded]) -> None:

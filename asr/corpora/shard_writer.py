@@ -17,6 +17,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+from asr.corpora.leaks import shared_audio
 from asr.corpora.prepare import PreparedCorpus
 from asr.corpora.reading import Progress
 from asr.corpora.shard_samples import add, encode, members_of, room, whole
@@ -52,6 +53,7 @@ def write_shards(
         StorageError: the disk is full, or the folder cannot be written to.
     """
     check_folder(folder)
+    _refuse_shared_audio(corpus)
     with _alone(folder):
         return _write(corpus, folder, size, workers, progress)
 
@@ -75,10 +77,29 @@ def _write(corpus: PreparedCorpus, folder: Path, size: int, workers: int, progre
             "seconds": lock.seconds,
             "digest": lock.digest,
         }
+    for left in set(folder.glob("*.tar")) - {folder / item["name"] for item in shards}:
+        left.unlink()  # of an interrupted try with smaller shards, or another corpus: a pattern would find it too
     write_text(folder / "SHA256SUMS", "".join(f"{item['sha256']}  {item['name']}\n" for item in shards))
     write_json(folder / LIST, {"format": FORMAT, "corpus": corpus.name, "splits": splits, "shards": shards})
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     return Packed(len(shards), sum(int(item["bytes"]) for item in shards))
+
+
+def _refuse_shared_audio(corpus: PreparedCorpus) -> None:
+    """Stretches of one file may overlap. Packed, each has a place of its own, and nobody could see it."""
+    for split, utterances in sorted(corpus.splits.items()):
+        where = shared_audio(corpus.splits, split)
+        ours = {utterance.audio_digest: utterance.id for utterance in utterances if utterance.id in where}
+        for other in corpus.splits.keys() - {
+            split
+        }:  # the same from end to end is found by its digest in shards too
+            for utterance in corpus.splits[other]:
+                where.pop(ours.get(utterance.audio_digest, ""), None)
+        for name, others in where.items():
+            raise CorpusError(
+                f"{corpus.name}: {len(where)} utterances of {split} overlap with audio of another split, such as {name} "
+                f"(in {', '.join(others)}); leave them out of one, as in shards nothing would notice it"
+            )
 
 
 @contextmanager

@@ -85,6 +85,8 @@ def train(
         raise LanguageModelError(f"{out}: is a folder; name the file of the model")
     if any(path != STDIN and path.resolve() == out.resolve() for path in texts):
         raise LanguageModelError(f"{out}: is a text to learn from; give the model another name")
+    if vocabulary is not None and vocabulary.resolve() == out.resolve():
+        raise LanguageModelError(f"{out}: is the vocabulary; give the model another name")
     words = None if vocabulary is None else _given_words(vocabulary, settings)
     corpus = read_corpus(texts, settings.unit, settings.text_version, words)
     order = settings.order or min(ORDERS[settings.unit], corpus.longest)

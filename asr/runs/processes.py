@@ -31,6 +31,7 @@ from asr.training.ranks import Ranks, with_cards
 from asr.training.reports import Interrupted
 from asr.training.trainer import Trainer
 
+GRACE = 3.0  # seconds that followers get before they are told that nobody is left
 PATIENCE = 20.0  # seconds that followers get to end by themselves
 _HERE = "here"  # all are on this machine
 POLL = 0.05  # seconds between two looks at followers that get ready
@@ -125,6 +126,9 @@ def _gather(
 
 def _end(started: Sequence[Follower]) -> None:
     """They have lost their lead: wait for them to notice, and not for ever."""
+    end = time.monotonic() + GRACE
+    while time.monotonic() < end and any(follower.process.poll() is None for follower in started):
+        time.sleep(POLL)  # one that has failed wants to say why
     for follower in started:
         assert follower.process.stdin is not None
         follower.process.stdin.close()

@@ -31,7 +31,7 @@ class WindowedPlan(Sequence[Step]):
     """The plans of the windows, one after the other."""
 
     def __init__(
-        self, plans: Sequence[tuple[npt.NDArray[np.int64], Plan]], shards: npt.NDArray[np.int32]
+        self, plans: Sequence[tuple[npt.NDArray[np.int64], Plan]], shards: npt.NDArray[np.int64]
     ) -> None:
         """
         Args:
@@ -78,7 +78,7 @@ def plan_training(examples: Sequence[Example], recipe: Recipe, epoch: int) -> Se
     """The steps of an epoch; an utterance counts with the length that its speed leaves of it."""
     table = table_in(examples)
     seconds = table.durations / speeds_of(recipe.augment, recipe.seed, epoch, table.id_keys())
-    shards = table.shards
+    shards = _by_appearance(table.shards)
     if len(np.unique(shards)) <= WINDOW:
         return _plan(seconds, recipe, epoch, None)
     plans = []
@@ -107,7 +107,18 @@ def table_in(examples: Sequence[Example]) -> Table:
     )
 
 
-def _windows(shards: npt.NDArray[np.int32], seed: int, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
+def _by_appearance(shards: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """(rows,) numbers of the shards in the order in which these rows have them, whatever list they were taken from.
+
+    Utterances may have been held out of the list before: then not every process numbers the shards alike.
+    """
+    _, first, places = np.unique(shards, return_index=True, return_inverse=True)
+    ranks = np.empty(len(first), np.int64)
+    ranks[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return ranks[places]
+
+
+def _windows(shards: npt.NDArray[np.int64], seed: int, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
     """Rows of each window, in their order in the corpus."""
     numbers, places = np.unique(shards, return_inverse=True)
     count = -(-len(numbers) // WINDOW)

@@ -46,8 +46,8 @@ def listed(path: str) -> Iterator[str | None]:
 
 
 def count_listed(path: str) -> int | None:
-    """How many; None for standard input. Errors are those of `listed`."""
-    if path == STDIN:
+    """How many; None for what can be read only once. Errors are those of `listed`."""
+    if path == STDIN or (Path(path).exists() and not Path(path).is_file()):
         return None
     with _open(path) as stream:
         return sum(1 for line in stream if line.rstrip("\r\n"))
@@ -63,7 +63,13 @@ def _open(path: str) -> TextIO:
 
 
 def _sound_in(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
+    """Links are followed, each folder once."""
+    seen: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders.sort()
         for name in sorted(files):
             if Path(name).suffix.lower() in SUFFIXES:
@@ -71,6 +77,8 @@ def _sound_in(folder: str) -> Iterator[str]:
 
 
 def _from_stdin() -> Iterator[str | None]:
+    if sys.stdin is None:
+        raise AsrError("--list -: there is no standard input")
     source, rest = sys.stdin.fileno(), b""
     while True:
         if not select.select([source], [], [], WAIT)[0]:

@@ -36,7 +36,10 @@ def transcribe_in_processes(
     Raises:
         BundleError: no model there, or it is damaged.
         AsrError: the processes end before they can begin.
+        ValueError: fewer than one process.
     """
+    if processes < 1:
+        raise ValueError(f"processes must be 1 or more, got {processes}")
     pool = _Pool([str(model), "--device", device], files)
     try:
         pool.start(processes)

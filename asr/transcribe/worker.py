@@ -12,8 +12,9 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from asr import numerics
 from asr.allocator import keep_freed_memory
@@ -21,7 +22,19 @@ from asr.errors import AsrError
 from asr.transcribe.transcript import Transcript
 
 
-def main() -> None:
+def main() -> NoReturn:
+    """Ends without Python's own clearing up, which would wait for the thread that reads tasks, and then abort."""
+    status = 1
+    try:
+        status = work()
+    except BaseException:  # noqa: BLE001  # it is shown
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def work() -> int:
+    """Until there are no more tasks; 1 if it could not begin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process decides
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
@@ -40,7 +53,7 @@ def main() -> None:
         transcriber = Transcriber(options.model, device=options.device)
     except AsrError as error:
         _answer(answers, {"fatal": str(error), "error": type(error).__name__})
-        return
+        return 1
     _answer(answers, {"ready": True})
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -58,6 +71,7 @@ def main() -> None:
         else:
             answer |= {"fault": str(found)}
         _answer(answers, answer)
+    return 0
 
 
 def _read_tasks(stream: BinaryIO, tasks: "queue.SimpleQueue[list[Any]]") -> None:

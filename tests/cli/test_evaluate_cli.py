@@ -90,6 +90,13 @@ def test_only_words_of_the_lexicon(run: Path, tmp_path: Path, capsys: pytest.Cap
 def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) -> None:
     nowhere = tmp_path / "nowhere"
     assert "--lm is for --decoder beam" in complaint("evaluate", run, "--lm", model)
+    assert "--beam is for --decoder beam" in complaint("evaluate", run, "--beam", "5")
+    assert "--lm-weight weighs a language model" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lm-weight", "1"
+    )
+    assert "--tune chooses --lm-weight and --word-score" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lm", model, "--lm-weight", "1", "--tune"
+    )
     assert "--tune chooses the weights" in complaint("evaluate", run, "--decoder", "beam", "--tune")
     assert f"{nowhere}" in complaint("evaluate", nowhere)
     assert f"{nowhere}" in complaint("evaluate", run, "--decoder", "beam", "--lm", nowhere)
@@ -105,4 +112,13 @@ def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) 
     foreign.write_text("größe\n", encoding="utf-8")
     assert "characters outside the alphabet" in complaint(
         "evaluate", run, "--decoder", "beam", "--lexicon", foreign
+    )
+
+
+def test_a_model_of_characters_is_no_model_of_words(run: Path, tmp_path: Path, complaint: Complaint) -> None:
+    text, model = tmp_path / "text.txt", tmp_path / "letters.arpa"
+    text.write_text("go\nno\nyes\n", encoding="utf-8")
+    assert main(["lm", "train", str(text), "--unit", "character", "-o", str(model)]) == 0
+    assert "a model of characters; --lm takes one of words" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lm", model
     )

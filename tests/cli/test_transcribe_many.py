@@ -66,7 +66,8 @@ def test_nothing_named(model: Path, tmp_path: Path, complaint: Complaint) -> Non
 
 def test_processes_and_the_interrupt_of_a_terminal(model: Path, folder: Path) -> None:
     """Names come from standard input, transcripts at once, and Ctrl-C ends all processes."""
-    line = [*ASR, "--list", "-", "--model", str(model), "--processes", "1"]
+    # What begins in the background of a shell ignores this signal, and its children with it.
+    line = ["env", "--default-signal=INT", *ASR, "--list", "-", "--model", str(model), "--processes", "1"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(line, text=True, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
         process.stdin.write(f"{folder}/a.wav\n{folder}/gone.wav\n")
@@ -103,3 +104,28 @@ def test_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     pace = Pace(0)
     pace.show(0.0)
     assert pace.line(0.5) == "1 files, 2.0 files/s"
+
+
+def test_a_list_that_can_be_read_once(model: Path, folder: Path, tmp_path: Path) -> None:
+    """A pipe (`--list <(find ...)`) is empty the second time."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(
+        [*ASR, "--list", str(pipe), "--model", str(model)], stdout=subprocess.PIPE
+    ) as process:
+        pipe.write_text(f"{folder}/a.wav\n{folder}/a.wav\n")
+        assert process.communicate(timeout=100)[0].decode() == f"{folder}/a.wav\tgo\n" * 2
+    assert process.returncode == 0
+
+
+def test_names_that_cannot_be(
+    model: Path, folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_bytes(b"a\0b.wav\n" + f"{folder}/a.wav\n".encode())
+    assert main(["transcribe", "--list", str(tmp_path / "list"), "--model", str(model)]) == 1
+    out, error = capsys.readouterr()
+    assert out == f"{folder}/a.wav\tgo\n"
+    assert "a\\0b.wav: no file has a zero byte in its name" in error
+    (tmp_path / "list").write_bytes(b"\n")
+    assert main(["transcribe", "--list", str(tmp_path / "list"), "--model", str(model)]) == 1
+    assert "no names in it; expected one a line" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import miniature
 import numpy as np
 import pytest
 import soundfile
@@ -396,3 +397,54 @@ def test_a_shard_is_checked_once(shards: Path, monkeypatch: pytest.MonkeyPatch) 
     for thread in threads:
         thread.join()
     assert digested == ["sha256"]
+
+
+def test_what_an_interrupted_try_left_is_not_found_by_a_pattern(tmp_path: Path) -> None:
+    """With smaller shards there were more of them; who reads *.tar would hear those utterances twice."""
+    folder = tmp_path / "an4-shards"
+    corpus = prepare("an4", miniature.write_corpus(tmp_path, train=60), tmp_path / "cache", check=False)
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "pack train" and done >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(corpus, folder, 100_000, progress=stop)
+    before = len(list(folder.glob("*.tar")))
+    write_shards(corpus, folder, 300_000, progress=lambda what, done, total: None)
+    listed = {shard["name"] for shard in json.loads((folder / "shards.json").read_text())["shards"]}
+    assert {path.name for path in folder.glob("*.tar")} == listed
+    assert before > len([name for name in listed if name.startswith("train")])
+
+
+def test_overlapping_stretches_are_refused(tmp_path: Path) -> None:
+    """Found while both are places in one file; in shards nobody could see it."""
+    soundfile.write(tmp_path / "long.wav", miniature.speech("GO GO GO GO", "long"), miniature.RATE)
+    for split, offset in (("train", 0.0), ("test", 0.5)):
+        line = {"audio_filepath": "long.wav", "offset": offset, "duration": 0.8, "text": "go", "id": split}
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps(line) + "\n")
+    corpus = prepare("manifest", tmp_path, tmp_path / "cache", check=False)
+    with pytest.raises(
+        CorpusError, match="1 utterances of test overlap with audio of another split, such as test"
+    ):
+        write_shards(corpus, tmp_path / "out", 10**6, progress=lambda what, done, total: None)
+
+
+def test_a_stretch_between_two_samples(tmp_path: Path) -> None:
+    """Where it begins half-way, reading it again gave one sample more than it was known by."""
+    rate, lines = 22_050, []
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(1).standard_normal(rate * 20), rate)
+    for number in range(8):
+        offset = 0.25 + 2 * number + 0.25 * (number % 2)
+        lines.append(
+            {"audio_filepath": "a.wav", "offset": offset, "duration": 1.25, "text": "go", "id": str(number)}
+        )
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:6]))
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[6:]))
+    corpus = prepare("manifest", tmp_path, tmp_path / "cache", check=False)
+    for utterance in (*corpus.splits["train"], *corpus.splits["test"]):
+        samples, rate = read_pcm16(
+            utterance.audio_filepath, offset=utterance.offset, duration=utterance.duration
+        )
+        assert audio_digest(samples, rate) == utterance.audio_digest
+    assert write_shards(corpus, tmp_path / "out", 10**7, progress=lambda what, done, total: None).shards == 2

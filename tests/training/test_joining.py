@@ -118,3 +118,14 @@ def test_no_interface_is_named_where_none_can_be_told(monkeypatch: pytest.Monkey
     monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
     choose_interface("no.such.host.invalid", one_machine=False)
     assert "GLOO_SOCKET_IFNAME" not in os.environ
+
+
+def test_a_machine_that_knows_itself_by_a_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's /etc/hosts: its name is 127.0.1.1 to itself, where no other machine can reach it."""
+    ways = {"node1": "lo", joining.ELSEWHERE: "eth0", "127.0.0.1": "lo"}
+    monkeypatch.setattr(joining, "interface_to", ways.__getitem__)
+    for host, expected in (("node1", "eth0"), ("127.0.0.1", "lo")):
+        monkeypatch.setenv("GLOO_SOCKET_IFNAME", "to be put back")
+        monkeypatch.delenv("GLOO_SOCKET_IFNAME")
+        choose_interface(host, one_machine=False)
+        assert os.environ.pop("GLOO_SOCKET_IFNAME") == expected

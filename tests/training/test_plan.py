@@ -12,7 +12,7 @@ from planned_by_hand import plan_by_hand
 
 from asr.augment import speed_of
 from asr.batching import Step
-from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.manifest import Selected, Utterance, read_manifest, write_manifest
 from asr.recipe import Recipe
 from asr.tokenizer import CharacterTokenizer
 from asr.training.examples import Examples
@@ -146,3 +146,24 @@ def test_examples_are_made_when_asked_for(tmp_path: Path) -> None:
     assert len(examples) == 2
     with pytest.raises(IndexError):
         examples[2]
+
+
+def test_shards_are_numbered_as_they_appear(tmp_path: Path) -> None:
+    """A process that has the whole list, from which utterances were held out, plans as one that has the rest alone."""
+    generator = np.random.default_rng(1)
+    rows = [(f"u{n}", int(shard)) for n, shard in enumerate(generator.integers(0, 3 * WINDOW, 200))]
+    made = [
+        Utterance(
+            name, str(tmp_path / f"train-{shard:06d}.tar#{512 * n}+10"), 1.0 + n % 7, "go", speaker=str(n % 5)
+        )
+        for n, (name, shard) in enumerate(rows)
+    ]
+    write_manifest(tmp_path / "all.jsonl", made)
+    kept = [n for n in range(len(made)) if n % 9]  # the first of some shards is not among them
+    write_manifest(tmp_path / "kept.jsonl", [made[n] for n in kept])
+    tokenizer, recipe = CharacterTokenizer("go"), miniature.recipe()
+    whole = Examples(Selected(read_manifest(tmp_path / "all.jsonl"), np.array(kept)), tokenizer, recipe.text)
+    rest = Examples(read_manifest(tmp_path / "kept.jsonl"), tokenizer, recipe.text)
+    plans = [list(plan_training(examples, recipe, 1)) for examples in (whole, rest)]
+    assert plans[0] == plans[1]
+    assert Counter(row for step in plans[0] for batch in step for row in batch) == Counter(range(len(kept)))
