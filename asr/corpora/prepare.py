@@ -1,5 +1,6 @@
 """From a corpus's name to utterances that are known to be the right ones."""
 
+import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,7 +155,8 @@ class _Preparation:
                 f"{address}: {self.reader.name} is read from a folder or an archive on this machine; from an address "
                 'come shards only (corpus.name = "shards", and `asr shards` makes them)'
             )
-        return self.load(mirror(address, self.cache.resolve()), address.rpartition("/")[2], "")
+        folder = mirror(address, self.cache.resolve())
+        return self.load(folder, address.rpartition("/")[2], "", address)
 
     def from_folder(self, folder: Path) -> PreparedCorpus:
         return self.load(folder, folder.resolve().name, "")
@@ -193,11 +195,11 @@ class _Preparation:
     def _open(self, archive: Path, sha256: str) -> PreparedCorpus:
         return self.load(unpack(archive, self._unpacked(sha256), self.progress), archive.name, sha256)
 
-    def load(self, given: Path, source_name: str, source_sha256: str) -> PreparedCorpus:
+    def load(self, given: Path, source_name: str, source_sha256: str, address: str = "") -> PreparedCorpus:
         name = self.reader.name
         folder = corpus_folder(self.reader, given)
         found = self.reader.read(folder)
-        place = self._lock_place(given, folder)
+        place = self._lock_place(given, folder, address)
         expected = read_lock(place.path) if self.check else None
         splits, broken = self._decoded(folder, found, leave_out=expected is None or not place.ours)
         locks = {split: split_lock(utterances) for split, utterances in splits.items()}
@@ -224,8 +226,15 @@ class _Preparation:
         known = self.cache / "decoded"
         return decode_all(name, folder, found, known, self.progress, self.workers, leave_out=leave_out)
 
-    def _lock_place(self, given: Path, folder: Path) -> LockPlace:
-        """Own recordings have their lock beside them; of all others there is one corpus of that name."""
+    def _lock_place(self, given: Path, folder: Path, address: str) -> LockPlace:
+        """Own recordings have their lock beside them; of all others there is one corpus of that name.
+
+        What is at an address cannot be written to: its lock is in the cache, whatever folder stands for it there.
+        """
+        if address:
+            known = hashlib.sha256(address.encode()).hexdigest()[:16]
+            path = self.cache / "locks" / f"{self.reader.name}-{known}.lock.json"
+            return LockPlace(path, str(path), ours=False)
         if name := self.reader.lock_beside:
             top = given.resolve()
             inside = given / folder.relative_to(top) if folder.is_relative_to(top) else folder

@@ -97,8 +97,8 @@ def _refuse_shared_audio(corpus: PreparedCorpus) -> None:
                 where.pop(ours.get(utterance.audio_digest, ""), None)
         for name, others in where.items():
             raise CorpusError(
-                f"{corpus.name}: {len(where)} utterances of {split} overlap with audio of another split, such as {name} "
-                f"(in {', '.join(others)}); leave them out of one, as in shards nothing would notice it"
+                f"{corpus.name}: {len(where)} utterances of {split} overlap with audio of another split, such as "
+                f"{name} (in {', '.join(others)}); leave them out of one, as in shards nothing would notice it"
             )
 
 

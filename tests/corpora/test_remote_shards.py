@@ -12,7 +12,7 @@ import pytest
 
 from asr import remote_file
 from asr.audio import read_audio
-from asr.corpora import PreparedCorpus, prepare
+from asr.corpora import PreparedCorpus, keep_lock, prepare
 from asr.corpora.shard_writer import write_shards
 from asr.corpora.shards import address_of
 from asr.errors import AudioError, CorpusError
@@ -233,3 +233,26 @@ def test_web_server_that_breaks_off(
             thread.join()
     assert fetched.count("shards.json") == 2
     assert fetched.count("train-000000.tar") == 2
+
+
+def test_a_change_at_an_address_is_noticed(
+    memory: Any,
+    tmp_path: Path,
+    corpus: PreparedCorpus,
+    mini_an4: Callable[..., Path],
+    mini_noise: Callable[..., np.ndarray],
+) -> None:
+    """Its lock is in the cache: another state has another folder there, and the same lock."""
+    address, cache = "memory://bucket/speech", tmp_path / "mirrors"
+    first = prepare("shards", Path(address), cache)
+    locked, told = keep_lock(first)
+    assert locked.lock_state == "written"
+    assert "a later change is noticed" in told
+    assert prepare("shards", Path(address), cache).lock_state == "matches"
+    folder = mini_an4(tmp_path / "other", change=lambda name, _: mini_noise(name, 4001), **WORDS)
+    other = prepare("an4", folder, tmp_path / "cache", check=False)
+    write_shards(other, tmp_path / "others", SIZE, progress=lambda *_: None)
+    for path in (tmp_path / "others").iterdir():
+        memory.pipe(f"/bucket/speech/{path.name}", path.read_bytes())
+    with pytest.raises(CorpusError, match="delete .*locks/shards-"):
+        prepare("shards", Path(address), cache)
