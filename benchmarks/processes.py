@@ -71,9 +71,7 @@ def main() -> None:
 def measure(rank: int, size: int, workers: int, port: int, settings: Settings) -> Taken:
     """One process of a layout, which must not have imported torch."""
     numerics.pin()
-    from asr.allocator import keep_freed_memory
 
-    keep_freed_memory()
     from asr.model.bundle import weights_digest
     from asr.recipe_file import load_recipe
     from asr.runs.learning import begin

@@ -25,7 +25,6 @@ import noise
 from multiply_adds import multiply_adds
 
 from asr import numerics
-from asr.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,17 @@ class Mode:
     workers: int = 0  # 0: as many as there are cores
     packed: bool = False  # nn.LSTM on packed sequences, as it is usually written
     strict: bool = True  # else as the libraries choose: one worker that has all threads
-    keep_memory: bool = True  # asr.allocator
 
 
 MODES = {
     "ours": Mode("as runs are made: a worker a core"),
-    "ours, memory given back": Mode("the same, with the allocator as it is by default", keep_memory=False),
     "ours, one core": Mode("one worker", workers=1),
-    "packed, one core": Mode("one worker, packed sequences", workers=1, packed=True, keep_memory=False),
-    "packed": Mode("a worker a core, packed sequences", packed=True, keep_memory=False),
+    "packed, one core": Mode("one worker, packed sequences", workers=1, packed=True),
+    "packed": Mode("a worker a core, packed sequences", packed=True),
     "packed, as usual": Mode(
         "nothing pinned, all threads on one micro-batch at a time",
         packed=True,
         strict=False,
-        keep_memory=False,
     ),
 }
 PROFILED = "ours, one core"
@@ -90,8 +86,6 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
     """Seconds of each step, in this process, which must not have imported torch."""
     if mode.strict:
         numerics.pin()
-    if mode.keep_memory:
-        keep_freed_memory()
     from asr.runs.learning import begin
     from asr.training.reports import Interrupted, StepReport, Watcher
     from asr.training.trainer import Trainer
@@ -131,7 +125,6 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
 def profile(settings: Settings) -> dict[str, float]:
     """Of micro-batches on one core: rates in multiply-adds a second, and shares of time."""
     numerics.pin()
-    keep_freed_memory()
     import torch
 
     from asr.randomness import Draws

@@ -129,10 +129,8 @@ def multiply_adds(description: Any) -> dict[str, float]:
 
 def _transcriber(model: str) -> Any:
     from asr import numerics
-    from asr.allocator import keep_freed_memory
 
     numerics.pin()
-    keep_freed_memory()
     from asr import Transcriber
 
     return Transcriber(model, device="cpu")

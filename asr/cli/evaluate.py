@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
-from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_workers, workers_of
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     _check(options)
     numerics.pin()
-    keep_freed_memory()
     from asr.cli.stages import stage_bars
     from asr.evaluation.decoders import GREEDY
     from asr.runs.evaluate import Evaluator, decoders

@@ -9,7 +9,6 @@ import json
 import sys
 from pathlib import Path
 
-from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_run_options, run_options
 from asr.cli.stopping import StopOnSignal
 
@@ -41,7 +40,6 @@ def call(options: argparse.Namespace) -> int:
     from asr.recipe_file import changed
 
     warning = pin_like(record, changed(record.recipe, options.changes))
-    keep_freed_memory()
     if warning:
         print(f"asr: {warning}", file=sys.stderr)
     from asr.claims.reproduce import reproduce

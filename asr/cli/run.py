@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from asr import numerics
-from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_run_options, run_options
 from asr.cli.stopping import StopOnSignal, stop_without_parent
 from asr.errors import AsrError, RunError
@@ -45,7 +44,6 @@ def call(options: argparse.Namespace) -> int:
             raise
         return _quietly(placement, partial(_refuse, placement, error))
     numerics.pin(recipe.numerics.determinism, recipe.numerics.instructions)  # before torch is imported
-    keep_freed_memory()
     settings = run_options(
         options, command=_command(options), tensorboard=options.tensorboard, placement=placement
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
-from asr.allocator import keep_freed_memory
 from asr.cli.arguments import add_device, add_workers, workers_of
 from asr.cli.pace import Pace
 
@@ -99,7 +98,6 @@ def _transcripts(options: argparse.Namespace) -> Generator[tuple[Path, "Found"]]
 
         return transcribe_in_processes(options.model, files, processes=options.processes, device=device)
     numerics.pin()
-    keep_freed_memory()
     from asr.transcribe.transcriber import Transcriber
 
     return Transcriber(options.model, device=device).many(files, workers=workers_of(options))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
-from asr.allocator import keep_freed_memory
 from asr.cli.stages import stage_bars
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     if options.decode:
         numerics.pin()
-        keep_freed_memory()
     from asr.claims.verify import verify
     from asr.errors import AsrError
 

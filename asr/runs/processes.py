@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 
 import torch
 
-from asr.allocator import keep_freed_memory
 from asr.errors import AsrError, TrainingError
 from asr.manifest import read_manifest
 from asr.numerics import choose_device
@@ -200,7 +199,6 @@ def main(arguments: Sequence[str]) -> int:
     """`python -m asr.runs.processes` with folder, settings, rank, size, port, workers, last step, device and code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the lead tells when to stop
-    keep_freed_memory()
     threading.Thread(target=_end_with_the_lead, daemon=True).start()
     folder, settings, rank, size, port, workers, last_step, device, code = arguments
     if code != code_digest():

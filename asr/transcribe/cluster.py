@@ -17,7 +17,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from asr.allocator import keep_freed_memory
 from asr.errors import AsrError, AudioError
 from asr.numerics import available_cores, pin
 from asr.transcribe.transcript import Found
@@ -103,7 +102,6 @@ class _Actor:
 
     def __init__(self, model: str, device: str) -> None:
         pin()
-        keep_freed_memory()
         self._model, self._device = model, device
         self._transcriber: Any = None
 

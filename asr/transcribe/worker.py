@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
 from asr import numerics
-from asr.allocator import keep_freed_memory
 from asr.errors import AsrError
 from asr.transcribe.transcript import Transcript
 
@@ -46,7 +45,6 @@ def work() -> int:
     tasks: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
     threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
     numerics.pin()
-    keep_freed_memory()
     from asr.transcribe.transcriber import Transcriber
 
     try:
