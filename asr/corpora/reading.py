@@ -69,6 +69,10 @@ def corpus_folder(reader: Reader, given: Path) -> Path:
     Raises:
         CorpusError: no such folder, or several; the message says which layout was expected.
     """
+    if (given / LIST).is_file() and reader.name != "shards":  # their lists would pass for those of recordings
+        raise CorpusError(
+            f'{given}: these are shards, and the recipe asks for {reader.name}; say corpus.name = "shards" there'
+        )
     level = [given]
     for _ in range(DEPTH + 1):
         found = [folder for folder in level if any(folder.glob(reader.marker))]
@@ -82,10 +86,6 @@ def corpus_folder(reader: Reader, given: Path) -> Path:
         level = [sub for folder in level for sub in sorted(folder.iterdir()) if _may_hold(sub)]
     there = sorted(item.name + "/" * item.is_dir() for item in given.iterdir())
     contents = f"found {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}" if there else "it is empty"
-    if (given / LIST).is_file():
-        raise CorpusError(
-            f'{given}: these are shards, and the recipe asks for {reader.name}; say corpus.name = "shards" there'
-        )
     raise CorpusError(f"{given}: {reader.name} is not there ({contents}); expected {reader.layout}")
 
 

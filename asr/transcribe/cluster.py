@@ -76,6 +76,13 @@ def _connected() -> Iterator[Any]:
     }
     try:
         ray.init(**quiet, **({} if os.environ.get("RAY_ADDRESS") else here))
+    except ConnectionError as error:
+        _remove(folder)
+        raise AsrError(
+            f"RAY_ADDRESS={os.environ.get('RAY_ADDRESS', '')}: no Ray cluster answers there "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from None
+    try:
         yield ray
     finally:
         ray.shutdown()

@@ -448,3 +448,13 @@ def test_a_stretch_between_two_samples(tmp_path: Path) -> None:
         )
         assert audio_digest(samples, rate) == utterance.audio_digest
     assert write_shards(corpus, tmp_path / "out", 10**7, progress=lambda what, done, total: None).shards == 2
+
+
+def test_shards_are_no_recordings(tmp_path: Path) -> None:
+    """Their lists look like those of recordings, whose files would all be missing."""
+    corpus = prepare("an4", miniature.write_corpus(tmp_path), tmp_path / "cache", check=False)
+    write_shards(corpus, tmp_path / "shards", 10**7, progress=lambda what, done, total: None)
+    with pytest.raises(
+        CorpusError, match='these are shards, and the recipe asks for manifest; say corpus.name = "shards"'
+    ):
+        prepare("manifest", tmp_path / "shards", tmp_path / "cache", check=False)
