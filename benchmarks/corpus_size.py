@@ -205,7 +205,7 @@ def measure_preparing(count: int, folder: Path) -> dict[str, Measured]:
 
     def decoded(stretch: Any, _before: Any) -> Any:
         known = seconds[stretch.path]
-        return decode._Decoded(1, 2, 3, known.duration, known.audio_digest)
+        return decode._Decoded(1, 2, 3, known.offset, known.duration, known.audio_digest)
 
     with mock.patch.object(decode, "_decode_one", decoded):
         stages.measure("prepare", lambda: _prepare(utterances, folder))

@@ -47,7 +47,7 @@ def listed(path: str) -> Iterator[str | None]:
 
 def count_listed(path: str) -> int | None:
     """How many; None for what can be read only once. Errors are those of `listed`."""
-    if path == STDIN or (Path(path).exists() and not Path(path).is_file()):
+    if path == STDIN or Path(path).is_fifo() or Path(path).is_char_device():
         return None
     with _open(path) as stream:
         return sum(1 for line in stream if line.rstrip("\r\n"))
