@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from asr.on_demand import OnDemand
 from asr.randomness import numpy_generator
 
 
@@ -29,7 +29,7 @@ Step = tuple[MicroBatch, ...]
 Rows = npt.NDArray[np.int64]
 
 
-class Plan(Sequence[Step]):
+class Plan(OnDemand[Step]):
     """The steps of an epoch, put together when asked for: 25 bytes an utterance, however many there are."""
 
     def __init__(self, order: Rows, bounds: Rows, micro_batches: int, steps: Rows) -> None:
@@ -45,16 +45,8 @@ class Plan(Sequence[Step]):
     def __len__(self) -> int:
         return len(self._steps)
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Step]: ...
-
-    def __getitem__(self, index: int | slice) -> Step | list[Step]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        start = int(self._steps[index]) * self._micro_batches  # IndexError past the ends
+    def at(self, place: int) -> Step:
+        start = int(self._steps[place]) * self._micro_batches
         bounds = self._bounds[start : start + self._micro_batches + 1].tolist()
         return tuple(tuple(self._order[a:b].tolist()) for a, b in pairwise(bounds))
 

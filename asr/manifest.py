@@ -14,11 +14,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from asr.errors import ManifestError
 from asr.files import whole_file
 from asr.identity import audio_digest, digest_of, identity, manifest_digest
+from asr.on_demand import OnDemand
 from asr.utterance import Utterance, line_of, parse
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ BLOCK = 1 << 24  # bytes looked through at a time for line ends
 ROWS = 1 << 10  # lines read together
 
 
-class Table(Sequence[Utterance]):
+class Table(OnDemand[Utterance]):
     """Utterances whose columns are at hand without any of them being parsed."""
 
     @property
@@ -62,25 +63,9 @@ class Table(Sequence[Utterance]):
     def id_keys(self, rows: "npt.NDArray[np.int64] | None" = None) -> Iterator[bytes]:
         """The JSON of the id of each, or of some rows, as it stands in the keys of asr.randomness."""
 
-    @abstractmethod
-    def at(self, row: int) -> Utterance:
-        """The utterance of a row, counted from 0."""
-
     def choose(self, rows: "npt.NDArray[np.int64]") -> "Selected":
         """Some of them, in the given order."""
         return Selected(self, rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Utterance: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Utterance]: ...
-
-    def __getitem__(self, index: int | slice) -> Utterance | list[Utterance]:
-        if isinstance(index, slice):
-            return [self.at(row) for row in range(*index.indices(len(self)))]
-        row = range(len(self))[index]  # IndexError past the ends, negative from the back
-        return self.at(row)
 
 
 class Whole(Table):
@@ -124,9 +109,10 @@ class Manifest(Whole):
     def __len__(self) -> int:
         return len(self._starts)
 
-    def at(self, row: int) -> Utterance:
+    def at(self, place: int) -> Utterance:
         """Raises ManifestError naming file, line and key when the line is malformed."""
-        return self._parse(os.pread(self._descriptor, int(self._lengths[row]), int(self._starts[row])), row)
+        line = os.pread(self._descriptor, int(self._lengths[place]), int(self._starts[place]))
+        return self._parse(line, place)
 
     def __iter__(self) -> Iterator[Utterance]:
         for first in range(0, len(self), ROWS):
@@ -178,8 +164,8 @@ class Selected(Table):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def at(self, row: int) -> Utterance:
-        return self.table.at(int(self.rows[row]))
+    def at(self, place: int) -> Utterance:
+        return self.table.at(int(self.rows[place]))
 
     @property
     def durations(self) -> "npt.NDArray[np.float64]":
@@ -202,8 +188,8 @@ class InMemory(Whole):
     def __len__(self) -> int:
         return len(self._utterances)
 
-    def at(self, row: int) -> Utterance:
-        return self._utterances[row]
+    def at(self, place: int) -> Utterance:
+        return self._utterances[place]
 
     @cached_property
     def columns(self) -> "Columns":

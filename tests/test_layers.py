@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("errors", "files", "audio", "audio_length", "sound_file", "text", "tokenizer"),
+        *("errors", "files", "on_demand", "audio", "audio_length", "sound_file", "text", "tokenizer"),
         *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
     ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asr.numerics import DECIDING, available_cores, bfloat16
 from asr.recipe import Frozen
@@ -157,18 +157,32 @@ def _torch_build() -> dict[str, Any]:
     return {**found, "cuda": str(torch.version.cuda or ""), "cudnn": str(cudnn or "")}
 
 
-def differences(before: Environment, now: Environment) -> list[str]:
-    """What an interrupted run may not find again, in words: anything here can change its bits."""
-    found = [
-        f"{name} {before.packages.get(name, 'none')} before, {now.packages.get(name, 'none')} now"
-        for name in sorted(before.packages.keys() | now.packages.keys())
-        if before.packages.get(name) != now.packages.get(name)
-    ]
+class Sides(NamedTuple):
+    """What two environments are of, behind each of the two values."""
+
+    first: str
+    second: str
+
+    def differ(self, what: str, first: object, second: object) -> str:
+        return f"{what} {first} {self.first}, {second} {self.second}"
+
+
+SESSIONS = Sides("before", "now")  # of one run, which was interrupted in between
+
+
+def differences(first: Environment, second: Environment, sides: Sides = SESSIONS) -> list[str]:
+    """In words; anything here can change bits."""
+    found = []
+    for name in sorted(first.packages.keys() | second.packages.keys()):
+        versions = [each.packages.get(name) for each in (first, second)]
+        if versions[0] != versions[1]:
+            found.append(sides.differ(name, *(version or "none" for version in versions)))
     for key in ("python", "machine", "processor", "instructions", "libsndfile", "libc"):
-        if getattr(before, key) != getattr(now, key):
-            found.append(f"{key}: {getattr(before, key)} before, {getattr(now, key)} now")
-    for name in sorted(before.variables.keys() | now.variables.keys()):
-        values = [each.variables.get(name, "not set") for each in (before, now)]
+        values = getattr(first, key), getattr(second, key)
         if values[0] != values[1]:
-            found.append(f"{name}: {values[0]} before, {values[1]} now")
+            found.append(sides.differ(f"{key}:", *values))
+    for name in sorted(first.variables.keys() | second.variables.keys()):
+        settings = [each.variables.get(name, "not set") for each in (first, second)]
+        if settings[0] != settings[1]:
+            found.append(sides.differ(f"{name}:", *settings))
     return found

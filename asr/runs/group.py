@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from asr.errors import AsrError, DeviceError, TrainingError
 from asr.numerics import choose_device, share_cores
 from asr.recipe import Recipe
-from asr.runs.environment import Environment, code_digest, describe_device, differences, read_environment
+from asr.runs.environment import (
+    Environment,
+    Sides,
+    code_digest,
+    describe_device,
+    differences,
+    read_environment,
+)
 from asr.runs.numerics_used import NumericsUsed, numerics_differences, read_numerics
 from asr.runs.placement import Placement
 from asr.training.joining import choose_interface, join, leave, meet_anew, store_of_launcher
@@ -26,6 +33,7 @@ from asr.training.stage import ToldError, stage
 if TYPE_CHECKING:
     import torch
 
+SIDES = Sides("at rank 0", "there")
 _ALONE = Placement(rank=0, size=1, local_rank=0, local_size=1, node=0)
 
 
@@ -186,9 +194,9 @@ def compare(presents: Sequence[Present], *, strict: bool) -> list[str]:
                 "--set 'numerics.instructions=\"AVX2\"'; or give up reproducibility: "
                 "--set 'numerics.determinism=\"off\"'"
             )
-        rest = differences(lead.environment, other.environment)
+        rest = differences(lead.environment, other.environment, SIDES)
         noted |= dict.fromkeys(
-            f"machine {other.node} and machine {lead.node}: {_between(text)}"
+            f"machine {other.node} and machine {lead.node}: {text}"
             for text in [*decides, *rest]
             if other.node != lead.node
         )
@@ -197,16 +205,11 @@ def compare(presents: Sequence[Present], *, strict: bool) -> list[str]:
 
 def _deciding(lead: Present, other: Present) -> list[str]:
     """What is known to decide bits: torch, its kernels and their settings, and the device."""
-    found = [f"device: {lead.device} before, {other.device} now"] * (lead.device != other.device)
-    found += numerics_differences(lead.numerics, other.numerics)
+    found = [SIDES.differ("device:", lead.device, other.device)] * (lead.device != other.device)
+    found += numerics_differences(lead.numerics, other.numerics, SIDES)
     torches = [each.environment.packages.get("torch", "") for each in (lead, other)]
-    found += [f"torch {torches[0]} before, {torches[1]} now"] * (torches[0] != torches[1])
-    return [_between(text) for text in found]
-
-
-def _between(text: str) -> str:
-    """The words for two sessions serve for two machines as well."""
-    return text.replace(" before, ", " at rank 0, ").replace(" now", " there")
+    found += [SIDES.differ("torch", *torches)] * (torches[0] != torches[1])
+    return found
 
 
 def _other_keys(lead: Any, other: Any, key: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from asr.recipe import Frozen
+from asr.runs.environment import SESSIONS, Sides
 
 
 class NumericsUsed(Frozen):
@@ -48,12 +49,12 @@ def read_numerics(determinism: Literal["strict", "off"]) -> NumericsUsed:
     )
 
 
-def numerics_differences(before: NumericsUsed, now: NumericsUsed) -> list[str]:
-    """What an interrupted run may not find again, in words."""
+def numerics_differences(first: NumericsUsed, second: NumericsUsed, sides: Sides = SESSIONS) -> list[str]:
+    """In words; anything here can change bits."""
     return [
-        f"{key}: {getattr(before, key)} before, {getattr(now, key)} now"
+        sides.differ(f"{key}:", getattr(first, key), getattr(second, key))
         for key in NumericsUsed.model_fields
-        if getattr(before, key) != getattr(now, key)
+        if getattr(first, key) != getattr(second, key)
     ]
 
 

@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from asr.numerics import share_cores
-from asr.runs.environment import Environment, describe_device, differences, read_code, read_environment
+from asr.runs.environment import (
+    SESSIONS,
+    Environment,
+    describe_device,
+    differences,
+    read_code,
+    read_environment,
+)
 from asr.runs.group import Group
 from asr.runs.numerics_used import NumericsUsed, numerics_differences, read_numerics
 from asr.runs.options import RunOptions
@@ -30,7 +37,7 @@ def new_session(
     if record.sessions:
         last, environment = record.sessions[-1], read_environment()
         differs = differences(record.environment, environment)
-        differs += [f"device: {last.device} before, {name} now"] * (name != last.device)
+        differs += [SESSIONS.differ("device:", last.device, name)] * (name != last.device)
         differs += ["other code"] * (code.digest != last.code.digest)
     torch.set_num_threads(share_cores(determinism, options.workers)[1])
     numerics = read_numerics(determinism)

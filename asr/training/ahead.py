@@ -6,10 +6,10 @@ places.
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import overload
 
 from asr.batching import Step
 from asr.errors import AsrError
+from asr.on_demand import OnDemand
 from asr.shard_file import make_ready, shard_of
 from asr.training.micro_batch import Example
 from asr.training.plan import WindowedPlan
@@ -20,7 +20,7 @@ def read_ahead(steps: Sequence[Step], examples: Sequence[Example]) -> Sequence[S
     return Ahead(steps, examples) if isinstance(steps, WindowedPlan) else steps
 
 
-class Ahead(Sequence[Step]):
+class Ahead(OnDemand[Step]):
     """Steps in windows of shards."""
 
     def __init__(self, plan: WindowedPlan, examples: Sequence[Example]) -> None:
@@ -31,20 +31,12 @@ class Ahead(Sequence[Step]):
     def __len__(self) -> int:
         return len(self._plan)
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Step]: ...
-
-    def __getitem__(self, index: int | slice) -> Step | list[Step]:
-        if isinstance(index, slice):
-            return self._plan[index]
-        window = self._plan.window_of(range(len(self))[index])  # IndexError past the ends
+    def at(self, place: int) -> Step:
+        window = self._plan.window_of(place)
         if window > self._window:
             self._window = window
             self._begin(window + 1)
-        return self._plan[index]
+        return self._plan.at(place)
 
     def _begin(self, window: int) -> None:
         """Unless the one before is still being fetched: what nobody needs yet is not to share the network with it."""

@@ -1,15 +1,13 @@
 """Utterances with their target tokens, made when they are asked for."""
 
-from collections.abc import Sequence
-from typing import overload
-
 from asr.manifest import Table
+from asr.on_demand import OnDemand
 from asr.text import normalise
 from asr.tokenizer import Tokenizer
 from asr.training.micro_batch import Example
 
 
-class Examples(Sequence[Example]):
+class Examples(OnDemand[Example]):
     """What is learned from. A text is read and tokenised when its micro-batch is due, so a million cost nothing.
 
     Args:
@@ -23,14 +21,6 @@ class Examples(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.table)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        utterance = self.table[index]
+    def at(self, place: int) -> Example:
+        utterance = self.table.at(place)
         return Example(utterance, tuple(self.tokenizer.encode(normalise(utterance.text, self.text))))

@@ -11,7 +11,6 @@ of shards is read at a time, one window after the other. A corpus that fits into
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from asr.augment import speeds_of
 from asr.batching import Plan, Step, plan_epoch
 from asr.manifest import Table, table_of
+from asr.on_demand import OnDemand
 from asr.randomness import numpy_generator
 from asr.recipe import Recipe
 from asr.training.examples import Examples
@@ -27,7 +27,7 @@ from asr.training.micro_batch import Example
 WINDOW = 8  # shards whose utterances are shuffled together
 
 
-class WindowedPlan(Sequence[Step]):
+class WindowedPlan(OnDemand[Step]):
     """The plans of the windows, one after the other."""
 
     def __init__(
@@ -44,19 +44,10 @@ class WindowedPlan(Sequence[Step]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Step]: ...
-
-    def __getitem__(self, index: int | slice) -> Step | list[Step]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]  # IndexError past the ends
-        window = self.window_of(number)
+    def at(self, place: int) -> Step:
+        window = self.window_of(place)
         rows, plan = self._plans[window]
-        step = plan[number - self._ends[window] + len(plan)]
+        step = plan.at(place - self._ends[window] + len(plan))
         return tuple(tuple(rows[list(batch)].tolist()) for batch in step)
 
     @property
