@@ -45,9 +45,5 @@ class RunError(AsrError):
     """A run folder is missing, incomplete, or belongs to other settings."""
 
 
-class AlignmentError(AsrError):
-    """A text cannot be said in so few frames."""
-
-
 class LanguageModelError(AsrError):
     """A language model, its text or its file cannot be used."""

@@ -1,14 +1,16 @@
-"""Scores and beginnings of given readings, against all paths and against the forced alignment of one."""
+"""Scores and beginnings of given readings, against all paths and torchaudio's forced alignment."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
+import torch
 from all_paths import acoustics, matrices
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchaudio.functional import forced_align
 
-from asr.decoding.alignment import align
 from asr.decoding.ctc_states import first_frames, log_probs_of
 
 several = st.lists(st.lists(st.integers(1, 3), max_size=3), max_size=4)
@@ -27,15 +29,45 @@ def test_all_alignments(separator: int | None, matrix: np.ndarray) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(matrices(4, 6), several)
-def test_beginnings_are_those_of_the_alignment(matrix: np.ndarray, readings: list[list[int]]) -> None:
-    """Several at a time, of different lengths, as one by one by another implementation."""
+def test_beginnings_are_those_of_a_best_path(matrix: np.ndarray, readings: list[list[int]]) -> None:
+    """Several at a time, of different lengths: of all paths that say a reading, none is more probable."""
     soft = np.logaddexp(matrix, -9.0)
-    possible = [
-        tokens for tokens in readings if len(tokens) + sum(map(int.__eq__, tokens, tokens[1:])) <= len(soft)
-    ]
-    assert first_frames(soft, possible) == [
-        tuple(one.start for one in align(soft, tokens)) for tokens in possible
-    ]
+    best: dict[tuple[int, ...], dict[tuple[int, ...], float]] = {}
+    for path in itertools.product(range(4), repeat=len(soft)):
+        starts = [t for t, token in enumerate(path) if token and (not t or path[t - 1] != token)]
+        reading, score = tuple(path[t] for t in starts), sum(soft[t, token] for t, token in enumerate(path))
+        scores = best.setdefault(reading, {})
+        scores[tuple(starts)] = max(score, scores.get(tuple(starts), -math.inf))
+    possible = [tokens for tokens in readings if tuple(tokens) in best]
+    for tokens, begins in zip(possible, first_frames(soft, possible), strict=True):
+        scores = best[tuple(tokens)]
+        assert scores[begins] == pytest.approx(max(scores.values()), abs=1e-9)
+
+
+def test_of_equals_the_earliest() -> None:
+    even = np.full((5, 3), math.log(1 / 3))
+    assert first_frames(even, [[1], [1, 2], [1, 1], [1, 1, 1]]) == [(0,), (0, 1), (0, 2), (0, 2, 4)]
+
+
+@pytest.mark.parametrize("tokens", [[1, 2] * 150, [1] * 100])
+def test_a_long_reading(tokens: list[int]) -> None:
+    """More states than fit into a byte."""
+    path = np.array([[token, 0] for token in tokens]).ravel()
+    matrix = np.full((len(path), 3), math.log(0.1))
+    matrix[np.arange(len(path)), path] = math.log(0.8)
+    assert first_frames(matrix, [tokens]) == [tuple(range(0, len(path), 2))]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torchaudio announces its end
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@given(st.integers(0, 2**32 - 1))
+def test_beginnings_are_those_of_torchaudio(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    tokens = generator.integers(1, 5, generator.integers(1, 12)).tolist()
+    heard = torch.from_numpy(generator.standard_normal((40, 5)) * 3).log_softmax(1)
+    path = forced_align(heard[None], torch.tensor([tokens]), blank=0)[0][0].tolist()
+    begins = tuple(t for t, token in enumerate(path) if token and (not t or path[t - 1] != token))
+    assert first_frames(heard.numpy(), [tokens]) == [begins]
 
 
 def test_other_separators_pass() -> None:
