@@ -20,7 +20,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
-        type=_positive,
+        type=positive,
         default=0,
         metavar="N",
         help="threads on the CPU (all cores); their number does not change the result",
@@ -48,7 +48,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     add_workers(parser)
     parser.add_argument(
         "--processes",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
         help="processes that share the micro-batches of a step, each with its workers (1); nor does this number",
@@ -59,6 +59,10 @@ def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         action="store_true",
         help="accept a corpus whose identity is not that of the lock file; the record says so",
     )
+    add_cache(parser)
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache",
         type=Path,
@@ -111,7 +115,8 @@ def workers_of(options: argparse.Namespace, processes: int = 1) -> int:
     return options.workers or max(1, available_cores() // processes)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number, 1 or more, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got {text!r}")
     return int(text)

@@ -5,12 +5,12 @@ They have the layout of WebDataset: for each utterance KEY.flac, KEY.json and KE
 """
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
 
-from asr.cli.arguments import add_workers, workers_of
+from asr.cli.arguments import add_cache, add_workers, workers_of
+from asr.cli.stages import stage_bars
 
 NAME = "shards"
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
@@ -30,12 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--any-corpus", action="store_true", help="accept a corpus that is not the one of its lock file"
     )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path(os.environ.get("ASR_CACHE") or "~/.cache/attest-asr"),
-        help="where corpora are downloaded and unpacked (ASR_CACHE, or ~/.cache/attest-asr)",
-    )
+    add_cache(parser)
 
 
 def call(options: argparse.Namespace) -> int:
@@ -44,26 +39,22 @@ def call(options: argparse.Namespace) -> int:
 
     check_folder(options.out)  # before anything is decoded
     workers = workers_of(options)
-    corpus = prepare(
-        options.name,
-        options.corpus,
-        options.cache.expanduser(),
-        progress=_progress,
-        workers=workers,
-        check=not options.any_corpus,
-    )
+    with stage_bars() as progress:
+        corpus = prepare(
+            options.name,
+            options.corpus,
+            options.cache.expanduser(),
+            progress=progress,
+            workers=workers,
+            check=not options.any_corpus,
+        )
     for item in corpus.broken:
         print(f"asr: left out: {item.id}: {item.reason}", file=sys.stderr)
-    packed = write_shards(corpus, options.out, options.size, workers=workers, progress=_progress)
+    with stage_bars() as progress:
+        packed = write_shards(corpus, options.out, options.size, workers=workers, progress=progress)
     counts = ", ".join(f"{split} {lock.utterances}" for split, lock in sorted(corpus.locks.items()))
     print(f"{options.out}: {packed.shards} shards, {packed.bytes / 1e6:.1f} MB ({counts} utterances)")
     return 0
-
-
-def _progress(what: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r{what}: {done}/{total or '?'}", end=end, file=sys.stderr, flush=True)
 
 
 def _bytes(text: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
-from asr.cli.arguments import add_device, add_workers, workers_of
+from asr.cli.arguments import add_device, add_workers, positive, workers_of
 from asr.cli.pace import Pace
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workers(parser)
     parser.add_argument(
         "--processes",
-        type=_count,
+        type=positive,
         default=0,
         metavar="N",
         help="processes of one thread each, instead of workers: a file that ends one does not end the others",
@@ -105,9 +105,3 @@ def _transcripts(options: argparse.Namespace) -> Generator[tuple[Path, "Found"]]
 
 def _is_folder(path: str) -> bool:
     return Path(path).is_dir()
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got {text!r}")
-    return int(text)

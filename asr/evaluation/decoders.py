@@ -4,9 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-import numpy as np
-import numpy.typing as npt
-
 from asr.decoding.fusion import LanguageModel
 from asr.decoding.greedy import greedy
 from asr.decoding.lexicon import Lexicon
@@ -14,6 +11,7 @@ from asr.decoding.search import Engine, Search
 from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import vocabulary_of
 from asr.tokenizer import Tokenizer
+from asr.transcribe.hear import LogProbs
 
 Progress = Callable[[int, int], None]
 
@@ -49,7 +47,7 @@ class Reading:
 def read_all(
     decoder: Decoder,
     tokenizer: Tokenizer,
-    log_probs: Sequence[npt.NDArray[np.float32]],
+    log_probs: Sequence[LogProbs],
     progress: Progress = lambda done, total: None,
 ) -> Reading:
     """Texts of (frames, tokens) natural logarithms, utterance by utterance, on one core."""
@@ -62,7 +60,7 @@ def read_all(
     return Reading(texts, engine, perf_counter() - started)
 
 
-def _reader(decoder: Decoder, tokenizer: Tokenizer) -> tuple[Callable[[npt.NDArray[np.float32]], str], str]:
+def _reader(decoder: Decoder, tokenizer: Tokenizer) -> tuple[Callable[[LogProbs], str], str]:
     """What reads one utterance, and its name."""
     if decoder.settings is None:
         return lambda matrix: tokenizer.decode(greedy(matrix)), "greedy"

@@ -9,13 +9,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from asr.errors import RunError
+from asr.evaluation.decode import log_probs_of
 from asr.evaluation.decoders import GREEDY, Decoder, Reading, read_all
 from asr.evaluation.hypotheses import Hypothesis, beside_references, score_hypotheses
-from asr.evaluation.log_probs import log_probs_of
 from asr.evaluation.significance import Paired, PairedTest, matched_pairs
 from asr.evaluation.tuning import LM_WEIGHTS, WORD_SCORES, Surface, tune
 from asr.manifest import Utterance, read_manifest
@@ -24,6 +21,7 @@ from asr.runs.folder import RunFolder
 from asr.runs.outcomes import outcomes_of
 from asr.runs.record import Record, read_record
 from asr.scoring import Score
+from asr.transcribe.hear import LogProbs
 
 Part = Literal["dev", "test"]
 Progress = Callable[[str, int, int], None]  # (what, done, total)
@@ -69,7 +67,9 @@ class Evaluator:
         self.record: Record = read_record(run)
         if not run.is_dir() or self.record.status != "complete":
             raise RunError(f"{run}: expected the folder of a complete run; this one is {self.record.status}")
-        self._heard: dict[Part, list[npt.NDArray[np.float32]]] = {}
+        self._utterances: dict[str, list[Utterance]] = {}
+        self._heard: dict[Part, list[LogProbs]] = {}
+        self._greedy: dict[Part, list[Hypothesis]] = {}
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -77,7 +77,9 @@ class Evaluator:
 
     def utterances(self, part: str) -> Sequence[Utterance]:
         """Those of train, dev or test, as the run had them."""
-        return read_manifest(self.folder.manifest(part))
+        if part not in self._utterances:
+            self._utterances[part] = list(read_manifest(self.folder.manifest(part)))
+        return self._utterances[part]
 
     def evaluate(self, decoder: Decoder, part: Part, *, choose: bool = False) -> Evaluation:
         """Scores a decoder on a part.
@@ -102,8 +104,9 @@ class Evaluator:
         )
 
     def _against_greedy(self, hypotheses: list[Hypothesis], part: Part) -> PairedTest:
-        greedy = self._beside(part, self._read(GREEDY, part, f"greedy, {part}").texts)
-        return matched_pairs(Paired.of(outcomes_of(greedy), outcomes_of(hypotheses)))
+        if part not in self._greedy:
+            self._greedy[part] = self._beside(part, self._read(GREEDY, part, "").texts)
+        return matched_pairs(Paired.of(outcomes_of(self._greedy[part]), outcomes_of(hypotheses)))
 
     def _chosen(self, decoder: Decoder) -> Surface:
         lm_weights = (0.0,) if decoder.model is None else LM_WEIGHTS
@@ -122,11 +125,12 @@ class Evaluator:
         progress = partial(self.progress, what) if what else (lambda done, total: None)
         return read_all(decoder, self.bundle.tokenizer, self._log_probs(part), progress)
 
-    def _log_probs(self, part: Part) -> list[npt.NDArray[np.float32]]:
+    def _log_probs(self, part: Part) -> list[LogProbs]:
         if part not in self._heard:
             self._heard[part] = log_probs_of(
-                self.bundle,
+                self.bundle.model,
                 self.utterances(part),
+                self.record.recipe.score,
                 workers=self.workers,
                 progress=partial(self.progress, f"hearing {part}"),
             )
