@@ -12,16 +12,14 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from noise import utterances
+from steps import take_steps
 
 from asr import numerics
 
@@ -74,41 +72,29 @@ def measure(rank: int, size: int, workers: int, port: int, settings: Settings) -
 
     from asr.model.bundle import weights_digest
     from asr.recipe_file import load_recipe
-    from asr.runs.learning import begin
     from asr.training.joining import find_store, join, leave
     from asr.training.ranks import Ranks
-    from asr.training.reports import Interrupted
-    from asr.training.trainer import Trainer
 
-    numerics.choose_device("cpu")
     recipe = load_recipe(
         ROOT / "recipes" / "an4.toml",
         ["train.micro_batches=4", "train.checkpoint_seconds=1e6", "train.epochs=1"],
     )
     ranks = Ranks() if size == 1 else join(rank, size, find_store(port, size))
-    taken = Taken()
-    with tempfile.TemporaryDirectory() as folder:
-        heard = utterances(Path(folder), 16 * (settings.steps + settings.warm_up + 1), 2, 4)
-        beginning = begin(recipe, heard, numerics.choose_device("cpu"))
-        timed, clock = _timed(ranks), _clock()
-        trainer = Trainer(
-            beginning.model,
-            beginning.examples,
-            recipe,
-            Path(folder),
-            evaluate=_never,
-            settings="",
-            workers=workers,
-            ranks=timed,
-            last_step=settings.steps + settings.warm_up,
-            watcher=clock,
-        )
-        with suppress(Interrupted):
-            trainer.train()
-    taken.steps = [after - before for before, after in pairwise(clock.ends)][settings.warm_up :]
-    taken.exchange = clock.spent(timed)[settings.warm_up :]
-    taken.weights = weights_digest(dict(beginning.model.named_parameters()))
-    taken.numbers = sum(parameter.numel() for parameter in beginning.model.parameters())
+    timed = _timed(ranks)
+    done = take_steps(
+        recipe,
+        numerics.choose_device("cpu"),
+        settings.steps + settings.warm_up,
+        utterances=16,
+        workers=workers,
+        ranks=timed,
+    )
+    taken = Taken(
+        steps=done.seconds[settings.warm_up :],
+        exchange=_spent(timed, done.ends)[settings.warm_up :],
+        weights=weights_digest(dict(done.model.named_parameters())),
+        numbers=sum(parameter.numel() for parameter in done.model.parameters()),
+    )
     if size > 1:
         taken.sums = _sums(taken.numbers, settings.sums)
     leave()
@@ -132,24 +118,12 @@ def _timed(ranks: Any) -> Any:
     return Timed(ranks.rank, ranks.size)
 
 
-def _clock() -> Any:
-    from asr.training.reports import StepReport, Watcher
-
-    class Clock(Watcher):
-        def __init__(self) -> None:
-            self.ends = [time.perf_counter()]
-
-        def on_step(self, report: StepReport) -> None:  # noqa: ARG002
-            self.ends.append(time.perf_counter())
-
-        def spent(self, timed: Any) -> list[float]:
-            """In the exchanges of each step."""
-            return [
-                sum(end - start for start, end in timed.noted if before <= start < after)
-                for before, after in pairwise(self.ends)
-            ]
-
-    return Clock()
+def _spent(timed: Any, ends: list[float]) -> list[float]:
+    """In the exchanges of each step."""
+    return [
+        sum(end - start for start, end in timed.noted if before <= start < after)
+        for before, after in pairwise(ends)
+    ]
 
 
 def _sums(numbers: int, count: int) -> dict[str, list[float]]:
@@ -185,10 +159,6 @@ def _in_pieces(module: Any, row: Any, count: int) -> None:
     before, module.PIECES = module.PIECES, count
     module.Ranks(0, 2).add(row)  # asks nobody for its rank
     module.PIECES = before
-
-
-def _never(_model: object) -> Any:
-    raise AssertionError("the training stops before its epoch ends")
 
 
 def _in_processes(size: int, workers: int, settings: Settings) -> Taken:

@@ -9,17 +9,11 @@ turns for several rounds, so that a machine that slows down slows all of them do
 import argparse
 import json
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import noise
+from steps import in_process, take_steps
 
 from asr import numerics
 
@@ -68,7 +62,7 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in MODES}
     for _ in range(settings.rounds):
         for name, taken in times.items():
-            taken += _in_process(name, settings)
+            taken += in_process(__file__, ["--mode", name], settings)
     _print(times)
     if options.json:
         from asr.files import write_json
@@ -92,45 +86,18 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
     """Seconds of each step, in this process, which must not have imported torch."""
     if mode.pinned:
         numerics.pin(mode.determinism, mode.instructions)
-    from asr.runs.learning import begin
-    from asr.training.gradients import FloatSum
-    from asr.training.reports import Interrupted, StepReport, Watcher
-    from asr.training.trainer import Trainer
-
-    class Clock(Watcher):
-        def __init__(self) -> None:
-            self.ends = [time.perf_counter()]
-
-        def on_step(self, report: StepReport) -> None:  # noqa: ARG002
-            self.ends.append(time.perf_counter())
-
     recipe = _recipe(mode)
     device = numerics.choose_device("cpu", "strict" if mode.pinned else "off")
-    with tempfile.TemporaryDirectory() as folder:
-        utterances = noise.utterances(Path(folder), 8 * (settings.steps + settings.warm_up + 1), 2, 4)
-        beginning = begin(recipe, utterances, device)
-        clock = Clock()
-        trainer = Trainer(
-            beginning.model,
-            beginning.examples,
-            recipe,
-            Path(folder),
-            evaluate=_never,
-            settings="",
-            workers=numerics.available_cores(),
-            last_step=settings.steps + settings.warm_up,
-            watcher=clock,
-        )
+    steps = settings.steps + settings.warm_up
+
+    def change(trainer: Any) -> None:
         if mode.float_sum:
-            trainer.steps.computer.sum = FloatSum(beginning.model.parameters())
-        with suppress(Interrupted):
-            trainer.train()
-    each = [after - before for before, after in pairwise(clock.ends)]
-    return each[settings.warm_up :]
+            from asr.training.gradients import FloatSum
 
+            trainer.steps.computer.sum = FloatSum(trainer.learner.model.parameters())
 
-def _never(_model: object) -> Any:
-    raise AssertionError("the training stops before its epoch ends")
+    taken = take_steps(recipe, device, steps, utterances=8, workers=numerics.available_cores(), change=change)
+    return taken.seconds[settings.warm_up :]
 
 
 def _recipe(mode: Mode) -> Any:
@@ -142,17 +109,6 @@ def _recipe(mode: Mode) -> Any:
         "train.checkpoint_seconds=1e6",
     ]
     return load_recipe(Path(__file__).resolve().parents[1] / "recipes" / "an4.toml", changes)
-
-
-def _in_process(name: str, settings: Settings) -> list[float]:
-    command = [sys.executable, __file__, "--mode", name]
-    for key, value in asdict(settings).items():
-        command += [f"--{key.replace('_', '-')}", str(value)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name}: {done.stderr}")
-    found: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def _print(times: dict[str, list[float]]) -> None:

@@ -10,19 +10,16 @@ which take turns, so that a machine that slows down slows all of them down; the 
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import noise
 from multiply_adds import multiply_adds
+from steps import in_process, take_steps
 
 from asr import numerics
 
@@ -72,11 +69,11 @@ def main() -> None:
     if options.profile:
         print(json.dumps(profile(settings)))
         return
-    rate = _in_process(["--profile"], settings)
+    rate = in_process(__file__, ["--profile"], settings)
     times: dict[str, list[float]] = {name: [] for name in MODES}
     for _ in range(settings.rounds):
         for name, taken in times.items():
-            taken += _in_process(["--mode", name], settings)
+            taken += in_process(__file__, ["--mode", name], settings)
     _print(settings, rate, times)
     if options.json:
         _write(options.json, settings, rate, times)
@@ -86,40 +83,19 @@ def measure(mode: Mode, settings: Settings) -> list[float]:
     """Seconds of each step, in this process, which must not have imported torch."""
     if mode.strict:
         numerics.pin()
-    from asr.runs.learning import begin
-    from asr.training.reports import Interrupted, StepReport, Watcher
-    from asr.training.trainer import Trainer
-
-    class Clock(Watcher):
-        def __init__(self) -> None:
-            self.ends = [time.perf_counter()]
-
-        def on_step(self, report: StepReport) -> None:  # noqa: ARG002
-            self.ends.append(time.perf_counter())
-
     if mode.packed:
         _use_packed_sequences()
     determinism: numerics.Determinism = "strict" if mode.strict else "off"
-    recipe = _recipe(settings, determinism)
-    steps = settings.steps + settings.warm_up
-    with tempfile.TemporaryDirectory() as folder:
-        utterances = _utterances(Path(folder), settings, steps + 1)
-        beginning = begin(recipe, utterances, numerics.choose_device("cpu", determinism))
-        clock = Clock()
-        trainer = Trainer(
-            beginning.model,
-            beginning.examples,
-            recipe,
-            Path(folder),
-            evaluate=_never,
-            settings="",
-            workers=mode.workers or numerics.available_cores(),
-            last_step=steps,
-            watcher=clock,
-        )
-        with suppress(Interrupted):
-            trainer.train()
-    return [after - before for before, after in pairwise(clock.ends)][settings.warm_up :]
+    taken = take_steps(
+        _recipe(settings, determinism),
+        numerics.choose_device("cpu", determinism),
+        settings.steps + settings.warm_up,
+        utterances=2 * settings.utterances,
+        shortest=settings.shortest,
+        longest=settings.longest,
+        workers=mode.workers or numerics.available_cores(),
+    )
+    return taken.seconds[settings.warm_up :]
 
 
 def profile(settings: Settings) -> dict[str, float]:
@@ -217,10 +193,6 @@ def _use_packed_sequences() -> None:
     RecurrentLayer.forward = forward  # type: ignore[assignment, method-assign]
 
 
-def _never(_model: object) -> Any:
-    raise AssertionError("the training stops before its epoch ends")
-
-
 def _recipe(settings: Settings, determinism: numerics.Determinism) -> Any:
     from asr.recipe_file import load_recipe
 
@@ -235,16 +207,6 @@ def _recipe(settings: Settings, determinism: numerics.Determinism) -> Any:
 
 def _utterances(folder: Path, settings: Settings, steps: int) -> list[Any]:
     return noise.utterances(folder, 2 * settings.utterances * steps, settings.shortest, settings.longest)
-
-
-def _in_process(arguments: list[str], settings: Settings) -> Any:
-    command = [sys.executable, __file__, *arguments]
-    for key, value in asdict(settings).items():
-        command += [f"--{key.replace('_', '-')}", str(value)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)}: {done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _print(settings: Settings, rate: dict[str, float], times: dict[str, list[float]]) -> None:
