@@ -17,7 +17,7 @@ from asr.corpora.shard_writer import write_shards
 from asr.corpora.shards import address_of
 from asr.errors import AudioError, CorpusError
 
-fsspec = pytest.importorskip("fsspec")
+fsspec = pytest.importorskip("fsspec", reason="needs fsspec: pip install 'attest-asr[remote]'")
 
 SIZE = 30_720  # bytes
 WORDS = {
@@ -160,7 +160,7 @@ def test_addresses_that_give_nothing(
     tmp_path: Path, fetched: list[str], address: str, complaint: str
 ) -> None:
     if address.startswith("http"):
-        pytest.importorskip("aiohttp")
+        pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'attest-asr[remote]'")
     with pytest.raises(CorpusError, match=complaint):
         get(address, tmp_path)
 
@@ -219,7 +219,7 @@ class Flaky(http.server.SimpleHTTPRequestHandler):
 def test_web_server_that_breaks_off(
     shards: Path, corpus: PreparedCorpus, tmp_path: Path, fetched: list[str]
 ) -> None:
-    pytest.importorskip("aiohttp")
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'attest-asr[remote]'")
     handler = functools.partial(type("Fresh", (Flaky,), {"asked": set()}), directory=str(shards))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -6,7 +6,7 @@ import pytest
 from asr.decoding.kenlm_model import KenlmModel
 from asr.errors import LanguageModelError
 
-pytest.importorskip("kenlm", reason="pip install 'attest-asr[search]'")
+pytest.importorskip("kenlm", reason="needs KenLM: pip install 'attest-asr[search]'")
 
 ARPA = """\\data\\
 ngram 1=5

@@ -19,7 +19,7 @@ ENGINES = [
     pytest.param(
         "flashlight",
         marks=pytest.mark.skipif(
-            importlib.util.find_spec("flashlight") is None, reason="flashlight-text is not installed"
+            importlib.util.find_spec("flashlight") is None, reason="needs flashlight-text: pip install 'attest-asr[search]'"
         ),
     ),
 ]

@@ -182,7 +182,7 @@ def test_description_says_what_the_parts_are(record: Record, trained: Path) -> N
 def test_table_is_a_row_a_line_in_order() -> None:
     parts = {
         "train": [
-            Utterance("b", "/home/me/b.wav", 1, "go", "x"),
+            Utterance("b", "/elsewhere/b.wav", 1, "go", "x"),
             Utterance("a", "a.wav", 2.5, "no", digest="0" * 64),
         ],
         "test": [Utterance("0", "0.wav", 0.5, "é", offset=3)],
