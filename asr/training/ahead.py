@@ -26,7 +26,9 @@ class Ahead(OnDemand[Step]):
     def __init__(self, plan: WindowedPlan, examples: Sequence[Example]) -> None:
         self._plan, self._examples = plan, examples
         self._window = -1  # whose steps are taken
-        self.thread: threading.Thread | None = None  # that makes the next window ready
+        self._wanted = 0  # the window that is to be ready next
+        self._lock = threading.Lock()  # of what is wanted, and of whether a thread is at it
+        self.thread: threading.Thread | None = None
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -39,19 +41,30 @@ class Ahead(OnDemand[Step]):
         return self._plan.at(place)
 
     def _begin(self, window: int) -> None:
-        """Unless the one before is still being fetched: what nobody needs yet is not to share the network with it."""
-        if window >= self._plan.windows or (self.thread is not None and self.thread.is_alive()):
+        """One window at a time: what nobody needs yet is not to share the network with what is needed sooner."""
+        if window >= self._plan.windows:
             return
-        # A daemon: who stops the training does not wait for a download.
-        self.thread = threading.Thread(target=self._make_ready, args=(window,), daemon=True)
-        self.thread.start()
+        with self._lock:
+            self._wanted = window
+            if self.thread is None:
+                # A daemon: who stops the training does not wait for a download.
+                self.thread = threading.Thread(target=self._make_ready, daemon=True)
+                self.thread.start()
 
-    def _make_ready(self, window: int) -> None:
-        for place in self._places(window):
-            try:
-                make_ready(place)
-            except AsrError:  # is raised again, and told, when an utterance of this shard is read
-                return
+    def _make_ready(self) -> None:
+        ready = 0
+        while True:
+            with self._lock:
+                window = self._wanted
+                if window == ready:
+                    self.thread = None
+                    return
+            for place in self._places(window):
+                try:
+                    make_ready(place)
+                except AsrError:  # is raised again, and told, when an utterance of this shard is read
+                    break
+            ready = window
 
     def _places(self, window: int) -> Iterator[str]:
         """One in each shard of a window."""

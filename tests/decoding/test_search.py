@@ -19,7 +19,8 @@ ENGINES = [
     pytest.param(
         "flashlight",
         marks=pytest.mark.skipif(
-            importlib.util.find_spec("flashlight") is None, reason="needs flashlight-text: pip install 'attest-asr[search]'"
+            importlib.util.find_spec("flashlight") is None,
+            reason="needs flashlight-text: pip install 'attest-asr[search]'",
         ),
     ),
 ]

@@ -1,5 +1,6 @@
 """While a window of shards is read, the next one is made ready, and no more than that."""
 
+import threading
 from collections.abc import Sequence
 
 import miniature
@@ -30,6 +31,13 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+def finish(steps: Ahead) -> None:
+    """Waits for the thread that makes a window ready, if there is one."""
+    if (thread := steps.thread) is not None:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
 def test_next_window_is_made_ready(ready: list[str]) -> None:
     plan = plan_training(MANY, RECIPE, 0)
     steps = read_ahead(plan, MANY)
@@ -39,8 +47,7 @@ def test_next_window_is_made_ready(ready: list[str]) -> None:
     for number in range(len(steps)):
         window = plan.window_of(number)  # type: ignore[attr-defined]
         needed[window] |= shards(MANY, [row for batch in steps[number] for row in batch])
-        if steps.thread is not None:
-            steps.thread.join(30)
+        finish(steps)
         assert len(ready) == min(WINDOW * (window + 1), 2 * WINDOW)
     assert set(ready[:WINDOW]) == needed[1]
     assert set(ready[WINDOW:]) == needed[2]
@@ -63,10 +70,30 @@ def test_what_cannot_be_made_ready_is_told_when_it_is_read(monkeypatch: pytest.M
     steps = read_ahead(plan_training(MANY, RECIPE, 0), MANY)
     assert steps[0] == plan_training(MANY, RECIPE, 0)[0]
     assert isinstance(steps, Ahead)
-    assert steps.thread is not None
-    steps.thread.join(30)
+    finish(steps)
 
 
 def test_files_are_left_alone(ready: list[str]) -> None:
     plan = plan_training(MANY[:30], RECIPE, 0)
     assert read_ahead(plan, MANY[:30]) is plan
+
+
+def test_a_window_whose_turn_comes_while_another_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch that takes longer than the steps of a window: the window after it is begun when it ends."""
+    begun, go_on, made = threading.Event(), threading.Event(), []
+
+    def fetch(place: str) -> None:
+        made.append(place.partition("#")[0])
+        begun.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(ahead, "make_ready", fetch)
+    plan = plan_training(MANY, RECIPE, 0)
+    steps = read_ahead(plan, MANY)
+    assert isinstance(steps, Ahead)
+    assert steps[0]
+    assert begun.wait(30)
+    assert steps[next(n for n in range(len(plan)) if plan.window_of(n) == 1)]  # type: ignore[attr-defined]
+    go_on.set()
+    finish(steps)
+    assert len(set(made)) == len(made) == 2 * WINDOW
