@@ -36,7 +36,6 @@ from asr.randomness import keyed_seed
 from asr.recipe import Corpus
 from asr.runs.learning import begin
 from asr.training.plan import plan_training
-from asr.training.selection import output_lengths
 
 COUNT = 10_000  # so many have an index
 RECIPE = miniature.recipe(corpus__dev_speakers=3)
@@ -181,5 +180,5 @@ def test_lengths_of_many_are_those_of_one(samples: list[int], stride: list[int])
     convolutions = [{"channels": 2, "stride": stride}, {"channels": 2, "stride": [2, 1]}]
     recipe = miniature.recipe(model__convolutions=convolutions)
     model = new_model(recipe.front_end, recipe.model, 5, seed=1)
-    found = output_lengths(model, np.array(samples, np.int64))
+    found = model.output_length(np.array(samples, np.int64))
     assert found.tolist() == [model.output_length(count) for count in samples]

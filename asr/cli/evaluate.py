@@ -167,9 +167,9 @@ def _print(name: str, part: str, found: "Sequence[Evaluation]") -> None:
     from rich.text import Text
 
     console = Console(highlight=False, markup=False)
-    engines = ", ".join(dict.fromkeys(each.engine for each in found[1:])) or "none"
+    engines = ", ".join(dict.fromkeys(each.engine for each in found[1:]))
     words = found[0].score.words.reference_length
-    title = f"{name}, {part} part: {words} words; beam search by {engines}"
+    title = f"{name}, {part} part: {words} words" + f"; beam search by {engines}" * bool(engines)
     table = Table(
         title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )

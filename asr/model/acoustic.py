@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from asr.model.convolution import Convolutions
-from asr.model.frontend import FrontEnd
+from asr.model.frontend import Count, FrontEnd
 from asr.model.masking import Masks, draw_masks, dropout, hide
 from asr.model.padding import valid
 from asr.model.recurrent import RecurrentLayer
@@ -48,8 +48,8 @@ class AcousticModel(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in inputs)
         self.output = nn.Linear(width, tokens)
 
-    def output_length(self, samples: int) -> int:
-        """Outputs for an utterance of so many samples."""
+    def output_length(self, samples: Count) -> Count:
+        """Outputs for an utterance of so many samples; of (utterances,) counts, the outputs of each."""
         length = self.front_end.frames(samples)
         for layer in self.settings.convolutions:
             length = -(-length // layer.stride[0])  # as `strided`

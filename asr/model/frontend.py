@@ -5,13 +5,17 @@ of the log-mel energies.
 """
 
 import math
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from asr.model.padding import valid
 from asr.recipe import FrontEnd as FrontEndSettings
+
+Count = TypeVar("Count", int, npt.NDArray[np.int64])  # one, or many at once
 
 
 class FrontEnd(nn.Module):
@@ -45,8 +49,8 @@ class FrontEnd(nn.Module):
         cosines = torch.from_numpy(_cosines(settings.mels, settings.coefficients)).float()
         self.register_buffer("cosines", cosines, persistent=False)
 
-    def frames(self, samples: int) -> int:
-        """Frames of an utterance of so many samples."""
+    def frames(self, samples: Count) -> Count:
+        """Frames of an utterance of so many samples; of (utterances,) counts, those of each."""
         return 1 + samples // self.settings.hop_samples
 
     @torch.no_grad()

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from asr.errors import TokenizerError, TrainingError
 from asr.manifest import Utterance, table_of
 from asr.model.acoustic import AcousticModel
-from asr.model.convolution import strided
 from asr.model.loss import frames_needed
 from asr.recipe import Recipe
 from asr.text import normalise
@@ -65,15 +63,7 @@ def _frames(durations: npt.NDArray[np.float64], model: AcousticModel, recipe: Re
         )  # longer ones go anyway
         # A sample may be lost to rounding.
         samples = (seconds * recipe.front_end.sample_rate / fastest).astype(np.int64) - 1
-        yield from output_lengths(model, samples).tolist()
-
-
-def output_lengths(model: AcousticModel, samples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """`model.output_length` of many utterances at once: (utterances,) to (utterances,)."""
-    lengths = torch.from_numpy(1 + samples // model.front_end.settings.hop_samples)
-    for layer in model.settings.convolutions:
-        lengths = strided(lengths, layer.stride[0])
-    return np.asarray(lengths.numpy())
+        yield from model.output_length(samples).tolist()
 
 
 def _unfit(utterance: Utterance, target: list[int], frames: int, recipe: Recipe) -> str:
