@@ -186,6 +186,7 @@ class Train(Frozen):
     betas: tuple[Decay, Decay] = (0.9, 0.98)  # AdamW's memory of gradients and of their squares
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of the gradient of the loss in nats a token
     averaging: Decay = 0.998  # decay of the moving average of weights; 0: none
+    consistency: Annotated[float, Field(ge=0)] = 0.0  # weight of agreement between two maskings; 0: one
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0  # of work lost at most by a killed process
     digest_every: Positive = 50  # steps between digests of weights, optimiser and cursor in the record
     keep_checkpoints: Count = 3  # spread over the epochs and kept with the run, for audits of a part of it

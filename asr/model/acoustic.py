@@ -55,12 +55,19 @@ class AcousticModel(nn.Module):
             length = -(-length // layer.stride[0])  # as `strided`
         return length
 
-    def draw_masks(self, samples: Sequence[int], settings: SpecAugment, draws: Draws) -> Masks:
-        """SpecAugment for utterances of so many samples."""
+    def draw_masks(
+        self, samples: Sequence[int], settings: SpecAugment, draws: Draws, views: int = 1
+    ) -> Masks:
+        """SpecAugment for utterances of so many samples; for all of them once, then again for the next view."""
         front_end = self.front_end.settings
         frames = [self.front_end.frames(count) for count in samples]
         per_second = front_end.sample_rate / front_end.hop_samples
-        return draw_masks(frames, front_end.features, settings, draws, per_second)
+        return Masks.joined(
+            [
+                draw_masks(frames, front_end.features, settings, draws, per_second, view)
+                for view in range(views)
+            ]
+        )
 
     def forward(
         self,

@@ -18,15 +18,30 @@ class Masks:
     bands: Tensor  # (B, masks, 2)
     frames: Tensor  # (B, masks, 2)
 
+    @classmethod
+    def joined(cls, views: Sequence["Masks"]) -> "Masks":
+        """Those of several views, one after the other: (views * B, masks, 2)."""
+        return cls(torch.cat([view.bands for view in views]), torch.cat([view.frames for view in views]))
+
 
 def draw_masks(
-    frames: Sequence[int], bands: int, settings: SpecAugment, draws: Draws, frames_per_second: float
+    frames: Sequence[int],
+    bands: int,
+    settings: SpecAugment,
+    draws: Draws,
+    frames_per_second: float,
+    view: int = 0,
 ) -> Masks:
-    """Masks on the CPU, each utterance's by its own draw; `frames` are the utterances' lengths."""
+    """Masks on the CPU, each utterance's by its own draw; `frames` are the utterances' lengths.
+
+    Args:
+        view: masks of another number are drawn independently.
+    """
+    purpose = f"spec-augment.{view}" if view else "spec-augment"
     widest_time = settings.time_seconds * frames_per_second
     found: list[list[tuple[int, int]]] = [[], []]
     for row, length in enumerate(frames):
-        generator = draws.for_utterance("spec-augment", row)
+        generator = draws.for_utterance(purpose, row)
         for spans, count, size, widest in (
             (found[0], settings.frequency_masks, bands, settings.frequency_share * bands),
             (found[1], settings.time_masks, length, min(settings.time_share * length, widest_time)),

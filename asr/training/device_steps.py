@@ -27,7 +27,7 @@ from asr.training.device_sum import DeviceSum
 from asr.training.gradients import too_large
 from asr.training.heard import Heard, exchange, total
 from asr.training.memory import naming_the_batch
-from asr.training.micro_batch import Example, check_finite, differentiate, load, losses_of
+from asr.training.micro_batch import Example, check_finite, differentiate, load, losses_of, views_of
 from asr.training.prefetch import Prefetch
 from asr.training.ranks import Ranks
 from asr.training.step import Place
@@ -114,7 +114,7 @@ class DeviceSteps:
         recipe, pin = self.recipe, self.transfer.pin
         draws = Draws(recipe.seed, place.epoch, place.step, place.index, batch.ids)
         samples: list[int] = batch.waveform_lengths.tolist()
-        masks = self.learner.model.draw_masks(samples, recipe.spec_augment, draws)
+        masks = self.learner.model.draw_masks(samples, recipe.spec_augment, draws, views_of(recipe))
         heard = Heard(
             tokens=int(batch.target_lengths.sum()),
             seconds=sum(samples) / recipe.front_end.sample_rate,

@@ -15,7 +15,7 @@ from asr.batching import Batch, MicroBatch, collate
 from asr.errors import TrainingError
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
-from asr.model.loss import ctc_loss
+from asr.model.loss import ctc_loss, disagreement
 from asr.model.masking import Masks
 from asr.numerics import bfloat16
 from asr.randomness import Draws
@@ -52,35 +52,54 @@ def _waveform(utterance: Utterance, recipe: Recipe, epoch: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Losses:
-    """CTC losses of a micro-batch."""
+    """What a micro-batch has to learn from, utterance by utterance."""
 
-    each: Tensor  # (B,) nats
-    middle: Tensor | None  # (B,) of the middle layer, where the recipe has such a loss
+    each: Tensor  # (B,) nats of CTC; the mean over the views, where there are two
+    middle: Tensor | None  # (B,) likewise of the middle layer, where the recipe has such a loss
+    disagreement: Tensor | None = None  # (B,) nats between two views, where the recipe has them
 
-    def total(self, middle_share: float) -> Tensor:
-        """Their sum, in which the middle layer has its share."""
+    def total(self, recipe: Recipe) -> Tensor:
+        """Their sum, each with its weight."""
         total = self.each.sum()
-        if self.middle is None:
-            return total
-        return (1 - middle_share) * total + middle_share * self.middle.sum()
+        if self.middle is not None:
+            share = recipe.model.intermediate_loss
+            total = (1 - share) * total + share * self.middle.sum()
+        if self.disagreement is not None:
+            total = total + recipe.train.consistency * self.disagreement.sum()
+        return total
+
+
+def views_of(recipe: Recipe) -> int:
+    """How often an utterance is heard in a micro-batch, each time with other parts hidden."""
+    return 2 if recipe.train.consistency else 1
 
 
 def losses_of(
-    model: AcousticModel, batch: Batch, masks: Masks, samples: Sequence[int], draws: Draws
+    model: AcousticModel, batch: Batch, masks: Masks, samples: Sequence[int] | None, draws: Draws
 ) -> Losses:
     """What the model makes of a batch, both on one device.
 
     Args:
-        samples: the waveforms' lengths as numbers.
+        masks: of all utterances for the first view, then, if there are two, of all for the second.
+        samples: the waveforms' lengths as numbers; without them it waits for a device to tell.
     """
-    device = batch.waveforms.device
-    with autocast(device):
-        heard = model(batch.waveforms, batch.waveform_lengths, draws, masks, samples)
-    each = ctc_loss(heard.log_probs, heard.lengths, batch.targets, batch.target_lengths)
-    if heard.intermediate is None:
-        return Losses(each, None)
-    middle = ctc_loss(heard.intermediate, heard.lengths, batch.targets, batch.target_lengths)
-    return Losses(each, middle)
+    views = masks.bands.shape[0] // len(batch.ids)
+    waveforms, lengths = batch.waveforms.repeat(views, 1), batch.waveform_lengths.repeat(views)
+    with autocast(waveforms.device):
+        heard = model(waveforms, lengths, draws, masks, samples and [*samples] * views)
+    targets, target_lengths = batch.targets.repeat(views, 1), batch.target_lengths.repeat(views)
+
+    def ctc(log_probs: Tensor) -> Tensor:
+        """(B,) the mean over the views."""
+        each = ctc_loss(log_probs, heard.lengths, targets, target_lengths)
+        return each if views == 1 else each.view(views, -1).mean(0)
+
+    each = ctc(heard.log_probs)
+    middle = None if heard.intermediate is None else ctc(heard.intermediate)
+    if views == 1:
+        return Losses(each, middle)
+    one, other = heard.log_probs.chunk(2)
+    return Losses(each, middle, disagreement(one, other, heard.lengths.chunk(2)[0]))
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -94,7 +113,7 @@ def differentiate(
     losses: Losses, model: AcousticModel, recipe: Recipe, tokens_in_step: int
 ) -> tuple[Tensor, ...]:
     """The gradient of the losses' sum over `tokens_in_step` for each parameter."""
-    total = losses.total(recipe.model.intermediate_loss)
+    total = losses.total(recipe)
     # grad, not backward: every worker gets gradients of its own instead of adding into shared ones.
     return torch.autograd.grad(total / tokens_in_step, list(model.parameters()))
 
@@ -108,7 +127,7 @@ def gradients(
         TrainingError: the loss is not finite; names the step and the utterances.
     """
     samples = batch.waveform_lengths.tolist()
-    masks = model.draw_masks(samples, recipe.spec_augment, draws)
+    masks = model.draw_masks(samples, recipe.spec_augment, draws, views_of(recipe))
     losses = losses_of(model, batch, masks, samples, draws)
     for found in (losses.each, losses.middle):
         if found is not None:
