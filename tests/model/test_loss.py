@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asr.model.loss import ctc_loss, frames_needed
+from asr.model.loss import ctc_loss, disagreement, frames_needed
 
 
 def collapse(path: Sequence[int]) -> tuple[int, ...]:
@@ -93,3 +93,27 @@ def test_target_that_does_not_fit_is_infinite_not_hidden() -> None:
 )
 def test_frames_needed_by_hand(target: list[int], needed: int) -> None:
     assert frames_needed(target) == needed
+
+
+def test_disagreement_by_hand() -> None:
+    """Of two frames; then of one, the second being padding. KL(p|q) is the sum of p ln(p/q)."""
+    one = torch.tensor([[[0.5, 0.5], [0.5, 0.5]]]).log().repeat(2, 1, 1)
+    other = torch.tensor([[[0.25, 0.75], [0.5, 0.5]], [[0.5, 0.5], [0.01, 0.99]]]).log()
+    to_other = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
+    to_one = 0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)
+    found = disagreement(one, other, torch.tensor([2, 1]))
+    assert found.tolist() == pytest.approx([(to_other + to_one) / 2, 0.0], abs=1e-6)
+    torch.testing.assert_close(disagreement(other, one, torch.tensor([2, 1])), found)
+
+
+def test_disagreement_moves_each_towards_the_other_as_it_is() -> None:
+    """The gradient of KL(goal | softmax(x)) is softmax(x) - goal: the goal itself stays where it is."""
+    one, other = torch.randn(1, 3, 4, requires_grad=True), torch.randn(1, 3, 4, requires_grad=True)
+    disagreement(one.log_softmax(-1), other.log_softmax(-1), torch.tensor([2])).sum().backward()
+    assert one.grad is not None
+    assert other.grad is not None
+    expected = (one.softmax(-1) - other.softmax(-1)).detach() / 2
+    torch.testing.assert_close(one.grad[:, :2], expected[:, :2])
+    torch.testing.assert_close(other.grad[:, :2], -expected[:, :2])
+    assert not one.grad[:, 2].any()
+    assert not other.grad[:, 2].any()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.model.masking import draw_masks, dropout, hide
+from asr.model.masking import Masks, draw_masks, dropout, hide
 from asr.randomness import Draws
 from asr.recipe import SpecAugment
 
@@ -96,6 +96,20 @@ def test_masks_belong_to_the_utterance_not_to_the_batch() -> None:
     assert torch.equal(together[1, :25], alone[0])
     assert not torch.equal(masked(SpecAugment(), [25], draws("c")), alone)
     assert not torch.equal(masked(SpecAugment(), [25], draws("b", epoch=1)), alone)
+
+
+def test_each_view_hides_other_parts() -> None:
+    """The first one is what is drawn where there is one alone; a second one does not depend on the batch either."""
+    lengths, drawn = [40, 25], draws("a", "b")
+    first, second = (draw_masks(lengths, BANDS, SpecAugment(), drawn, PER_SECOND, view) for view in (0, 1))
+    alone = draw_masks([25], BANDS, SpecAugment(), draws("b", step=3), PER_SECOND, 1)
+    assert torch.equal(first.frames, draw_masks(lengths, BANDS, SpecAugment(), drawn, PER_SECOND).frames)
+    assert not torch.equal(first.frames, second.frames)
+    assert not torch.equal(first.bands, second.bands)
+    assert torch.equal(alone.frames[0], second.frames[1])
+    both = Masks.joined([first, second])
+    assert torch.equal(both.frames, torch.cat([first.frames, second.frames]))
+    assert torch.equal(both.bands, torch.cat([first.bands, second.bands]))
 
 
 def test_switched_off() -> None:

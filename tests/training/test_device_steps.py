@@ -57,6 +57,7 @@ class Told(Watcher):
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "loss of the middle layer": {"model__intermediate_loss": 0.3},
+    "two maskings": {"train__consistency": 0.2, "model__intermediate_loss": 0.3},
     "always clipped": {"train__clip": 0.01},
     "sometimes clipped": {"train__clip": 3.0},
     "sums of floats": {"numerics__determinism": "off"},

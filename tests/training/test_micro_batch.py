@@ -1,0 +1,84 @@
+"""What a micro-batch has to learn from: CTC, the middle layer, and two maskings that ought to be read alike."""
+
+from pathlib import Path
+from typing import Any
+
+import miniature
+import pytest
+import torch
+from torch import Tensor
+
+from asr.batching import Batch
+from asr.model.acoustic import AcousticModel, new_model
+from asr.randomness import Draws
+from asr.recipe import Recipe
+from asr.tokenizer import build_tokenizer
+from asr.training.micro_batch import gradients, load, losses_of, views_of
+from asr.training.selection import select
+
+TEXTS = [miniature.words_of(f"views-{number}") for number in range(3)]
+TOKENS = 20
+NOTHING_HIDDEN: dict[str, Any] = {
+    "spec_augment": {"frequency_masks": 0, "time_masks": 0},
+    "model__dropout": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[AcousticModel, Batch]:
+    """A model that has learned nothing yet, and three utterances."""
+    recipe = miniature.recipe()
+    tokenizer = build_tokenizer(recipe.tokenizer, [text.lower() for text in TEXTS])
+    model = new_model(recipe.front_end, recipe.model, tokenizer.size, seed=1).train()
+    utterances = miniature.write_utterances(Path(tmp_path_factory.mktemp("audio")), TEXTS)
+    examples, left_out = select(utterances, tokenizer, model, recipe)
+    assert not left_out
+    return model, load(examples, (0, 1, 2), recipe, 0)
+
+
+def found(heard: tuple[AcousticModel, Batch], recipe: Recipe) -> tuple[Tensor, tuple[Tensor, ...]]:
+    model, batch = heard
+    model.settings = recipe.model
+    return gradients(model, batch, Draws(1, 0, 0, 0, batch.ids), recipe, TOKENS)
+
+
+def test_two_views_without_anything_hidden_are_one(heard: tuple[AcousticModel, Batch]) -> None:
+    """They agree, so that only the mean of two equal losses is left."""
+    once = found(heard, miniature.recipe(**NOTHING_HIDDEN))
+    twice = found(heard, miniature.recipe(train__consistency=5.0, **NOTHING_HIDDEN))
+    torch.testing.assert_close(twice[0], once[0])
+    for one, other in zip(once[1], twice[1], strict=True):
+        torch.testing.assert_close(other, one, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("middle", [0.0, 0.3])
+def test_two_views_by_hand(heard: tuple[AcousticModel, Batch], middle: float) -> None:
+    """Their losses are those of both maskings heard alone; the total has their disagreement with its weight."""
+    model, batch = heard
+    recipe = miniature.recipe(
+        train__consistency=0.4,
+        model__dropout=0.0,
+        model__intermediate_loss=middle,
+        spec_augment__time_seconds=0.3,
+    )
+    model.settings = recipe.model
+    draws = Draws(1, 0, 0, 0, batch.ids)
+    samples = batch.waveform_lengths.tolist()
+    masks = model.draw_masks(samples, recipe.spec_augment, draws, views_of(recipe))
+    both = losses_of(model, batch, masks, samples, draws)
+    alone = []
+    for view in (0, 1):
+        rows = slice(3 * view, 3 * view + 3)
+        part = type(masks)(masks.bands[rows], masks.frames[rows])
+        alone.append(losses_of(model, batch, part, samples, draws))
+    torch.testing.assert_close(both.each, (alone[0].each + alone[1].each) / 2)
+    assert both.disagreement is not None
+    assert (both.disagreement > 0).all()
+    total = (1 - middle) * both.each.sum() + 0.4 * both.disagreement.sum()
+    if middle:
+        assert both.middle is not None
+        assert alone[0].middle is not None
+        assert alone[1].middle is not None
+        torch.testing.assert_close(both.middle, (alone[0].middle + alone[1].middle) / 2)
+        total = total + middle * both.middle.sum()
+    torch.testing.assert_close(both.total(recipe), total)
