@@ -6,6 +6,7 @@ environmental robustness in automatic speech recognition", Kluwer 1993). 16 kHz 
 - train: 948 utterances, 42.4 minutes, 74 speakers, 5,442 words
 - test: 130 utterances, 5.95 minutes, 10 other speakers, 773 words
 - no development set: hold out whole speakers of train
+- pronunciations of its words: etc/an4.dic, several of a word in the order of the alphabet, not of preference
 - licence: BSD-like, in the archive, "free for use for any purpose (commercial or otherwise)"
 - address: http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz (64 MB), with copies that toolkits use
 
@@ -90,6 +91,7 @@ READER = Reader(
     ),
     marker="etc/an4_*.fileids",
     read=read,
+    pronunciations="etc/an4.dic",
     source=CorpusSource(
         archive="an4_sphere.tar.gz",
         urls=(

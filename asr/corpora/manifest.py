@@ -12,6 +12,8 @@
   heard in training is not known
 - `lang` and further keys are not used; a `digest` is computed anew
 
+A file `pronunciations.dict` beside the manifests is the corpus's pronunciation lexicon (docs/phones.md).
+
 Nothing is downloaded: the folder is named with `--corpus`. The first run that uses the recordings writes the lock file
 `corpus.lock.json` beside the manifests, and every later one says which recordings are others since. What is tested on
 is for you to choose; other speakers than those of train show most.
@@ -59,5 +61,6 @@ READER = Reader(
     ),
     marker="train.jsonl",
     read=read,
+    pronunciations="pronunciations.dict",
     lock_beside="corpus.lock.json",
 )

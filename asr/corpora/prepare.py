@@ -52,6 +52,7 @@ class PreparedCorpus:
     maker: str = ""  # program and version, of a corpus made by one
     lock_place: LockPlace | None = None  # where `keep_lock` is to write; None: nowhere
     difference: str = ""  # from the lock, in words, where the state is "differs"
+    pronunciations: Path | None = None  # the corpus's own lexicon, where it has one
 
 
 def lock_of(prepared: PreparedCorpus) -> dict[str, Any]:
@@ -213,6 +214,7 @@ class _Preparation:
             broken=broken,
             maker=self._maker(folder),
             lock_place=place if self.check else None,
+            pronunciations=self._pronunciations(folder),
         )
         return corpus if expected is None else self._compared(corpus, expected, place)
 
@@ -260,6 +262,10 @@ class _Preparation:
             advice = f"Left out, as their audio is broken: {some(reasons)}. {advice}"
         check_lock(self.reader.name, corpus.locks, expected, place.shown, advice)
         return replace(corpus, lock_state="matches")
+
+    def _pronunciations(self, folder: Path) -> Path | None:
+        path = folder / self.reader.pronunciations
+        return path if self.reader.pronunciations and path.is_file() else None
 
     def _maker(self, folder: Path) -> str:
         """ "" also for a corpus that was made before its maker was written down."""

@@ -49,6 +49,7 @@ class Reader:
     read: Callable[[Path], Splits]
     source: CorpusSource | None = None
     make: Callable[[Path, Progress, int], Path] | None = None
+    pronunciations: str = ""  # where in that folder its pronunciation lexicon is, if it has one
     lock_beside: str = ""  # name of the lock file in the corpus's folder, where every user has another corpus
     decoded: bool = (
         False  # every utterance comes with its duration and digests, and audio that is checked when read

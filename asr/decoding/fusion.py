@@ -141,19 +141,22 @@ def check(
     Raises:
         ValueError: the parts of a search do not fit together; the message says which.
     """
-    marked = bool(vocabulary.word_starts)
+    marked = bool(vocabulary.word_starts) and vocabulary.writes_words
     if not marked and lexicon is None:
+        way_out = (
+            "a vocabulary with spaces, or a lexicon" if vocabulary.writes_words else "of phones, a lexicon"
+        )
         if model is not None and settings.lm_unit == "word":
-            raise ValueError(
-                "a language model over words needs words: a vocabulary with spaces, or a lexicon"
-            )
+            raise ValueError(f"a language model over words needs words: {way_out}")
         if settings.word_score:
-            raise ValueError("word_score needs words: a vocabulary with spaces, or a lexicon")
+            raise ValueError(f"word_score needs words: {way_out}")
     if lexicon is None:
         return
     if settings.allows_unknown(has_lexicon=True) and not marked:
         raise ValueError(
             "unknown_score: without spaces in the vocabulary nothing tells where an unknown word ends"
+            if vocabulary.writes_words
+            else "unknown_score: nothing tells how a word that is not in the lexicon is written, of its phones"
         )
     for word, tokens in lexicon.spellings:
         if max(tokens) >= vocabulary.size:

@@ -29,7 +29,7 @@ class SearchResult:
     """The n best hypotheses, best first."""
 
     hypotheses: tuple[Hypothesis, ...]  # none where everything allowed has probability 0 or was pruned
-    engine: str  # "plain" or "flashlight"
+    engine: str  # "greedy", "plain" or "flashlight"
 
     @property
     def best(self) -> Hypothesis | None:

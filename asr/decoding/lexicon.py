@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from asr.tokenizer import BLANK, Tokenizer
+from asr.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 Spelling = tuple[int, ...]
 
@@ -40,12 +40,16 @@ class Lexicon:
 
     @classmethod
     def of_words(cls, words: Iterable[str], tokenizer: Tokenizer) -> "Lexicon":
-        """Each word spelled as the tokenizer writes it.
+        """Each word in all the ways in which the tokenizer can write it.
 
         Raises:
-            TokenizerError: a word has characters outside the alphabet; the message names it.
+            TokenizerError: a word has characters outside the alphabet, or words have no pronunciation; it names
+                the word, or the words.
         """
-        return cls((word, tokenizer.encode(word)) for word in words)
+        every = list(words)
+        if isinstance(tokenizer, PhoneTokenizer):
+            tokenizer.refuse_unknown(every)
+        return cls((word, tokens) for word in every for tokens in tokenizer.spellings(word))
 
     @property
     def root(self) -> Node:

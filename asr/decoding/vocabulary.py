@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from asr.tokenizer import BLANK, CharacterTokenizer, SubwordTokenizer, Tokenizer
+from asr.tokenizer import BLANK, CharacterTokenizer, PhoneTokenizer, SubwordTokenizer, Tokenizer
 
 SPACE = " "
 SPACE_IN_MODELS = (
@@ -19,10 +19,12 @@ class Vocabulary:
     """The text of each token; token 0 is the blank.
 
     A symbol that begins with a space begins a word (`" one"`, a SentencePiece piece). The symbol that is a space alone
-    is the *separator* (of characters). Where no symbol has a space, words can only be told by a lexicon (phones).
+    is the *separator* (of characters). Where no symbol has a space, only a lexicon tells words; where the symbols are
+    phones, only a lexicon tells how words are written.
     """
 
     symbols: tuple[str, ...]  # (tokens,); "" for the blank and for a token without text
+    writes_words: bool = True  # false: words are not written in these symbols but spoken in them (phones)
 
     def __post_init__(self) -> None:
         """
@@ -66,13 +68,15 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
     """The vocabulary of a tokenizer.
 
     Raises:
-        TypeError: a tokenizer of another kind than characters and subwords.
+        TypeError: a tokenizer of another kind than characters, subwords and phones.
     """
     match tokenizer:
         case CharacterTokenizer():
             return Vocabulary(("", *tokenizer.alphabet))
         case SubwordTokenizer():
             return Vocabulary(("", *_pieces(tokenizer.model)))
+        case PhoneTokenizer():
+            return Vocabulary(tokenizer.symbols, writes_words=False)
     raise TypeError(
         f"the symbols of a {type(tokenizer).__name__} are not known; build a Vocabulary from them"
     )
