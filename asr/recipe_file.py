@@ -6,6 +6,7 @@ and says what is allowed.
 """
 
 import json
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 from asr.errors import RecipeError
 from asr.recipe import Convolution, Recipe
+
+# Keys that can name a file, and what else they can say.
+FILES: dict[str, tuple[str, ...]] = {
+    "decoder.language_model": ("", "train"),
+    "decoder.lexicon": ("", "train", "model"),
+    "tokenizer.pronunciations": ("", "corpus", "cmudict"),
+}
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -48,6 +56,21 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     return recipe_from_tree(tree, recipe.name)
 
 
+def named_files(recipe: Recipe) -> dict[str, str]:
+    """Names of the files that the recipe needs, by dotted key."""
+    return _named(recipe.model_dump(mode="json"))
+
+
+def _named(tree: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for key, words in FILES.items():
+        table, _, last = key.partition(".")
+        value = tree[table].get(last) if isinstance(tree.get(table), dict) else None
+        if isinstance(value, str) and value not in words:
+            found[key] = value
+    return found
+
+
 def recipe_from_tree(tree: dict[str, Any], source: str) -> Recipe:
     """Checks plain data (from TOML or a record). `source` names it in errors."""
     try:
@@ -73,7 +96,12 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return tree
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: extends must be the name of a recipe file, got {parent!r}")
-    return _merge(_read_tree(path.parent / parent, (*seen, path.resolve())), tree)
+    base = _read_tree(path.parent / parent, (*seen, path.resolve()))
+    for key, name in _named(base).items():  # a file is named as it is found from the recipe file
+        if not name.startswith(("/", "~")):
+            table, _, last = key.partition(".")
+            base[table][last] = Path(os.path.normpath(Path(parent).parent / name)).as_posix()
+    return _merge(base, tree)
 
 
 def _read_record(path: Path) -> dict[str, Any]:

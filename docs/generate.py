@@ -14,16 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asr.decoding.settings_used
 import asr.recipe
 import asr.runs.environment
 import asr.runs.numerics_used
 import asr.runs.record
+import asr.runs.search_used
+import asr.runs.tokenizer_used
 from asr.recipe import Recipe
 from asr.runs.record import Record, schema
 
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- from here on written by docs/generate.py: change the code, then run `make docs` -->"
-MODULES = (asr.recipe, asr.runs.record, asr.runs.environment, asr.runs.numerics_used)
+MODULES = (
+    *(asr.recipe, asr.runs.record, asr.runs.environment, asr.runs.numerics_used),
+    *(asr.runs.search_used, asr.runs.tokenizer_used, asr.decoding.settings_used),
+)
 
 Tree = dict[str, Any]  # JSON schema
 RECIPE: Tree = Recipe.model_json_schema()

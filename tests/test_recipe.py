@@ -105,8 +105,8 @@ def test_frozen(base: Path) -> None:
 
 
 UNKNOWN = {
-    "sed=3": "unknown key sed; allowed here: augment, corpus, front_end, model, name, numerics, score, seed",
-    "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, digest_every",
+    "sed=3": "unknown key sed; allowed here: augment, corpus, decoder, front_end, model, name, numerics, score",
+    "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, consistency",
     "front_end.hops=1": "unknown key front_end.hops; allowed here: coefficients, floor, high, hop, kind",
     "model.convolutions=[{channels=3},{channels=3,strides=[1,1]}]": (
         "unknown key model.convolutions.1.strides; allowed here: channels, kernel, stride"
@@ -139,7 +139,11 @@ IMPOSSIBLE = {
     "name=Upper Case": "name: .*pattern.*got 'Upper Case'",
     "name=../escape": "name: .*pattern",
     "text=fancy": "text: .*'plain-1'.*got 'fancy'",
-    "tokenizer.kind=phones": "tokenizer.kind: .*'characters' or 'subwords'",
+    "tokenizer.kind=bytes": "tokenizer.kind: .*'characters', 'subwords' or 'phones'",
+    "tokenizer.kind=phones": 'phones need pronunciations = "corpus", "cmudict" or a file beside the recipe',
+    "tokenizer.pronunciations=cmudict": 'pronunciations, stress, prefer and boundaries are for kind = "phones" only',
+    'tokenizer={kind="phones", pronunciations="/home/me/my.dict"}': "pronunciations is a path relative to the recipe",
+    'tokenizer={kind="phones", pronunciations="corpus", alphabet="ab"}': "alphabet is for characters and subwords",
     "tokenizer.kind=subwords": "tokenizer: subwords need size = 8 or more, got 0",
     "tokenizer.size=100": "tokenizer: size is for subwords only",
     "front_end.hop=0.03": "front_end: need 0 < hop <= window, got 0.03 s and 0.025 s",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from asr.claims.findings import NOTHING, brief, differences
 from asr.claims.trails import Place
+from asr.recipe_file import named_files
 from asr.runs.record import Record
 
 Kind = Literal[
@@ -27,6 +28,7 @@ Kind = Literal[
     "code",
     "change between sessions",  # of an interrupted run
     "recipe of the score",
+    "recipe of the decoder",  # its language model and lexicon, too
     "layout",  # workers and processes, which must not matter
 ]
 # By where two trainings part: kinds that can do it there, the most likely first. What is not named comes after.
@@ -65,7 +67,14 @@ LIKELY: Mapping[Place | None, tuple[Kind, ...]] = {
         "code",
     ),
     "end": ("recipe of the training", "recipe of the data", "development data", "code"),
-    None: ("recipe of the score", "test data", "development data", "libraries", "code"),
+    None: (
+        "recipe of the score",
+        "recipe of the decoder",
+        "test data",
+        "development data",
+        "libraries",
+        "code",
+    ),
 }
 _SECTIONS: dict[str, Kind] = {
     "seed": "seed",
@@ -78,6 +87,7 @@ _SECTIONS: dict[str, Kind] = {
     "spec_augment": "recipe of the model",
     "train": "recipe of the training",
     "score": "recipe of the score",
+    "decoder": "recipe of the decoder",
     "numerics": "determinism",
 }
 _OF_BATCHES = {"train.utterances", "train.seconds", "train.micro_batches"}
@@ -134,6 +144,7 @@ def causes(first: Record, second: Record, place: Place | None, named: str = "") 
 def _all(first: Record, second: Record, named: str) -> Iterator[Cause]:
     yield from _of_recipe(first, second)
     yield from _of_corpus(first, second, named)
+    yield from _of_files(first, second)
     yield from _of_numerics(first, second)
     yield from _of_environment(first, second)
     ours, theirs = first.sessions[-1], second.sessions[-1]
@@ -157,6 +168,25 @@ def _of_recipe(first: Record, second: Record) -> Iterator[Cause]:
             continue
         kind = "recipe of the data" if key in _OF_BATCHES else _SECTIONS[section]
         yield Cause(kind, f"recipe key {key}", brief(ours), brief(theirs))
+
+
+def _of_files(first: Record, second: Record) -> Iterator[Cause]:
+    """Files that both recipes name alike, and what was made of the training texts."""
+    keys = {name: key for record in (first, second) for key, name in named_files(record.recipe).items()}
+    for name in sorted(first.named_files.keys() & second.named_files.keys()):
+        ours, theirs = first.named_files[name], second.named_files[name]
+        if ours != theirs:
+            kind = _SECTIONS[keys.get(name, "decoder").partition(".")[0]]
+            yield Cause(kind, f"the file {name}", f"{ours[:12]}…", f"{theirs[:12]}…")
+    if first.search is None or second.search is None:
+        return
+    one, other = first.search.language_model, second.search.language_model
+    if one and other and one.sha256 != other.sha256:
+        texts = [f"{each.sha256[:12]}…" for each in (one, other)]
+        yield Cause("recipe of the decoder", "the language model", texts[0], texts[1])
+    weights = [each.settings.model_dump(mode="json") for each in (first.search, second.search)]
+    for key, found, expected in differences(weights[0], weights[1]):
+        yield Cause("recipe of the decoder", f"{key} of the search", brief(found), brief(expected))
 
 
 def _of_corpus(first: Record, second: Record, named: str) -> Iterator[Cause]:

@@ -1,8 +1,8 @@
 """Are two results different, and if so, since when and why? Over several seeds, their mean and spread."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -22,7 +22,9 @@ from asr.evaluation.significance import (
     mcnemar,
 )
 from asr.runs.folder import RunFolder
-from asr.runs.record import Record
+from asr.runs.record import Outcome, Record
+
+Outcomes = Mapping[str, Mapping[str, Outcome]]  # by part, by utterance
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class Comparison:
     verdict: Verdict
     tests: Tests | None  # None where nothing can be paired
     no_tests: str  # why
+    search_tests: Tests | None  # of the searches, where both runs have one
     causes: list[Cause]
     other_transcripts: list[str]  # test utterances with another text, where both records tell of each
+    other_search_transcripts: list[str]  # likewise, of the searches
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -55,8 +59,10 @@ class Comparison:
             "verdict": self.verdict.to_json(),
             "tests": asdict(self.tests) if self.tests else None,
             "no_tests": self.no_tests,
+            "search_tests": asdict(self.search_tests) if self.search_tests else None,
             "causes": [asdict(cause) for cause in self.causes],
             "other_transcripts": self.other_transcripts,
+            "other_search_transcripts": self.other_search_transcripts,
         }
 
 
@@ -68,6 +74,7 @@ class Group:
     seeds: list[int]
     rates: list[float]  # test WER, in the order of the seeds
     codes: int  # different versions of the code
+    search_rates: list[float]  # likewise, of the searches; empty where the recipe asks for none
 
     @property
     def mean(self) -> float:
@@ -77,6 +84,12 @@ class Group:
     def deviation(self) -> float:
         """Standard deviation over the seeds; 0 for one."""
         return stdev(self.rates) if len(self.rates) > 1 else 0.0
+
+    @property
+    def of_search(self) -> "Group | None":
+        """The same with the rates of the searches."""
+        rates = self.search_rates
+        return replace(self, rates=rates, search_rates=[]) if len(rates) == len(self.seeds) else None
 
 
 def compare(first: Given, second: Given) -> Comparison:
@@ -92,14 +105,27 @@ def compare(first: Given, second: Given) -> Comparison:
         verdict,
         tests,
         no_tests,
+        _search_tests(first, second),
         causes(first.record, second.record, place, named),
         other_transcripts(first.record, second.record),
+        other_search_transcripts(first.record, second.record),
     )
 
 
 def other_transcripts(first: Record, second: Record) -> list[str]:
     """Test utterances whose text is not the same; empty when a record does not tell."""
-    ours, theirs = first.outcomes.get("test", {}), second.outcomes.get("test", {})
+    return _others(first.outcomes, second.outcomes)
+
+
+def other_search_transcripts(first: Record, second: Record) -> list[str]:
+    """Likewise of the searches; empty where one of the runs has none."""
+    if first.search is None or second.search is None:
+        return []
+    return _others(first.search.outcomes, second.search.outcomes)
+
+
+def _others(first: Outcomes, second: Outcomes) -> list[str]:
+    ours, theirs = first.get("test", {}), second.get("test", {})
     both = sorted(ours.keys() & theirs.keys())
     return [name for name in both if ours[name].hypothesis != theirs[name].hypothesis]
 
@@ -116,29 +142,41 @@ def _tests(first: Given, second: Given) -> tuple[Tests | None, str]:
         paired = Paired.of(ours.outcomes["test"], theirs.outcomes["test"])
     except ValueError as error:
         return None, str(error)
-    resamples = ours.recipe.score.bootstrap
-    return (
-        Tests(
-            matched_pairs(paired),
-            bootstrap(paired, resamples=resamples),
-            bootstrap(paired, unit="speakers", resamples=resamples) if paired.named_speakers > 1 else None,
-            mcnemar(paired),
-            _segments(first, second),
-        ),
-        "",
+    return _tests_of(paired, first, second, search=False), ""
+
+
+def _search_tests(first: Given, second: Given) -> Tests | None:
+    ours, theirs = first.record.search, second.record.search
+    if ours is None or theirs is None:
+        return None
+    try:
+        paired = Paired.of(ours.outcomes.get("test", {}), theirs.outcomes.get("test", {}))
+    except ValueError:  # as of the greedy results, where it is said
+        return None
+    return _tests_of(paired, first, second, search=True)
+
+
+def _tests_of(paired: Paired, first: Given, second: Given, *, search: bool) -> Tests:
+    resamples = first.record.recipe.score.bootstrap
+    return Tests(
+        matched_pairs(paired),
+        bootstrap(paired, resamples=resamples),
+        bootstrap(paired, unit="speakers", resamples=resamples) if paired.named_speakers > 1 else None,
+        mcnemar(paired),
+        _segments(first, second, search=search),
     )
 
 
-def _segments(first: Given, second: Given) -> Mapsswe | None:
-    ours, theirs = _hypotheses(first.folder), _hypotheses(second.folder)
+def _segments(first: Given, second: Given, *, search: bool) -> Mapsswe | None:
+    ours, theirs = (_hypotheses(given.folder, search=search) for given in (first, second))
     if ours is None or theirs is None or ours.keys() != theirs.keys():
         return None
     return mapsswe([(ours[name][0], ours[name][1], theirs[name][1]) for name in sorted(ours)])
 
 
-def _hypotheses(folder: RunFolder | None) -> dict[str, tuple[str, str]] | None:
+def _hypotheses(folder: RunFolder | None, *, search: bool) -> dict[str, tuple[str, str]] | None:
     """Reference and hypothesis of each test utterance; None where there is no such file."""
-    path = folder.hypotheses("test") if folder else None
+    path = folder.hypotheses("test", search=search) if folder else None
     if path is None or not path.is_file():
         return None
     try:
@@ -161,5 +199,7 @@ def groups(records: Sequence[Record]) -> list[Group]:
         runs = sorted(group.values(), key=lambda record: record.recipe.seed)
         rates = [record.results["test"].wer for record in runs]
         codes = {record.sessions[-1].code.digest for record in runs if record.sessions}
-        result.append(Group(runs[0].recipe.name, [record.recipe.seed for record in runs], rates, len(codes)))
+        searches = [record.search.results["test"].wer for record in runs if record.search]
+        seeds = [record.recipe.seed for record in runs]
+        result.append(Group(runs[0].recipe.name, seeds, rates, len(codes), searches))
     return result

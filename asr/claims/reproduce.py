@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr.claims.causes import causes
-from asr.claims.compare import other_transcripts
+from asr.claims.compare import other_search_transcripts, other_transcripts
 from asr.claims.given import Given
 from asr.claims.reproduction import Reproduction
 from asr.claims.training_data import name_differing
@@ -17,6 +17,7 @@ from asr.recipe import Recipe
 from asr.recipe_file import changed
 from asr.runs.environment import read_code, read_environment
 from asr.runs.folder import RECORD, RunFolder
+from asr.runs.named_files import check_files, digests_of, find_files
 from asr.runs.options import RunOptions
 from asr.runs.record import Record, TrailEntry, read_record
 from asr.runs.run import run
@@ -55,6 +56,7 @@ def reproduce(
     record = given.record
     recipe = reproducible(record, changes)
     scope, start = _start(given, recipe, scope, checkpoint)
+    _check_files(given, recipe, options, scope)
     folder = options.out or _folder(record, recipe, scope, options)
     if _holds(folder, record):
         raise RunError(
@@ -122,7 +124,15 @@ def _judged(
     named = name_differing(given.record, given.folder, found, RunFolder(folder))
     why = causes(given.record, found, place, named)
     other = other_transcripts(given.record, found)
-    return Reproduction(given, folder, found, verdict, why, other, changes, computed)
+    searched = other_search_transcripts(given.record, found)
+    return Reproduction(given, folder, found, verdict, why, other, searched, changes, computed)
+
+
+def _check_files(given: Given, recipe: Recipe, options: RunOptions, scope: Scope) -> None:
+    """Raises AsrError where a file that the recipe names is not here, or not the one of the record."""
+    found = digests_of(find_files(recipe, options.files, of_training=not scope.whole))
+    way_out = "give the folder of the record's with --files"
+    check_files(found, given.record.named_files, f"the record {given.path}", way_out)
 
 
 def _check_layout(folder: Path, options: RunOptions, scope: Scope) -> None:

@@ -20,6 +20,7 @@ class Reproduction:
     verdict: Verdict
     causes: list[Cause]
     other_transcripts: list[str]  # test utterances with another text
+    other_search_transcripts: list[str]  # likewise, of the searches where both have one
     changes: tuple[str, ...]  # of the recipe, made on purpose
     computed: int  # steps of the training that this call has computed; the others were there
 
@@ -33,4 +34,5 @@ class Reproduction:
             "verdict": self.verdict.to_json(),
             "causes": [asdict(cause) for cause in self.causes],
             "other_transcripts": self.other_transcripts,
+            "other_search_transcripts": self.other_search_transcripts,
         }

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from asr.claims.trails import FirstDifference, Way, first_difference, steps_in_common
 from asr.evaluation.equivalence import Equivalence, equivalence, equivalence_from_intervals
 from asr.evaluation.significance import Paired, PairedTest, matched_pairs
-from asr.runs.record import Record
+from asr.runs.record import Outcome, Record, Result
 
 ALPHA = 0.05  # rate of a false "equivalent", and of a false "different", at most
 
@@ -52,6 +52,8 @@ class Verdict:
     parting: FirstDifference | None  # where the trainings part; None: nowhere, as far as was compared
     equivalence: Equivalence | None = None  # where it was needed
     difference: PairedTest | None = None  # likewise, where outcomes of utterances are known
+    search_equivalence: Equivalence | None = None  # of the search, where both runs have one
+    search_difference: PairedTest | None = None  # likewise
 
     @property
     def exit_status(self) -> int:
@@ -77,6 +79,9 @@ def judge(
     the first record's recipe fixed (or `margin`, if it is narrower); difference is a paired test; both at the level
     `ALPHA`. A difference that is certain but smaller than the margin is equivalent. What is neither shown equal nor
     shown different is inconclusive.
+
+    Where both runs also have a search, its transcripts must be the same too, or its rate and the greedy one must both
+    be equivalent; they are different if one of them is, at half the level each.
     """
     margin = min(margin, first.recipe.score.margin)
     ways = Way.of(first), Way.of(second)
@@ -92,16 +97,22 @@ def judge(
         return verdict("not comparable", obstacle)
     if not scope.whole:
         return _of_some_steps(first, scope, steps, parting, verdict)
+    alone = "; the search of one of them has no counterpart" * (
+        (first.search is None) != (second.search is None)
+    )
     if parting is None and _same_model(first, second) and _same_files(first, second):
-        return verdict("bit-identical", f"all {steps} steps, the weights and every transcript are the same")
+        return verdict(
+            "bit-identical", f"all {steps} steps, the weights and every transcript are the same{alone}"
+        )
     where = (
         f"the trainings part at {parting}"
         if parting
         else "the trainings are the same, as far as they are recorded"
     )
     if _same_transcripts(first, second):
-        return verdict("same transcripts", f"every test transcript is the same, though {where}")
-    return verdict(*_by_rates(first, second, where, margin))
+        return verdict("same transcripts", f"every test transcript is the same, though {where}{alone}")
+    name, reason, tests = _by_rates(first, second, margin)
+    return verdict(name, f"{reason}; {where}{alone}", *tests)
 
 
 def _obstacle(first: Record, second: Record, scope: Scope, steps: int) -> str:
@@ -162,57 +173,97 @@ def _same_model(first: Record, second: Record) -> bool:
 
 def _same_files(first: Record, second: Record, parts: tuple[str, ...] = ("dev", "test")) -> bool:
     names = [f"hypotheses/{part}.jsonl" for part in parts]
+    if first.search is not None and second.search is not None:
+        names += [f"hypotheses/{part}-search.jsonl" for part in parts]
     return all(name in first.files and first.files[name] == second.files.get(name) for name in names)
 
 
 def _same_transcripts(first: Record, second: Record) -> bool:
     if _same_files(first, second, ("test",)):
         return True
-    texts = [_texts(record) for record in (first, second)]
-    return bool(texts[0]) and texts[0] == texts[1]
+    pairs = [(ours.texts, theirs.texts) for ours, theirs in _claims(first, second)]
+    return all(ours and ours == theirs for ours, theirs in pairs)
 
 
-def _texts(record: Record) -> dict[str, str]:
-    return {name: outcome.hypothesis for name, outcome in record.outcomes.get("test", {}).items()}
+@dataclass(frozen=True)
+class _Claim:
+    """A result on the test part, and what became of each utterance."""
+
+    result: Result
+    outcomes: dict[str, Outcome]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return {name: outcome.hypothesis for name, outcome in self.outcomes.items()}
 
 
-def _by_rates(first: Record, second: Record, where: str, margin: float) -> tuple[Any, ...]:
-    ours, theirs = first.results["test"], second.results["test"]
-    rates = f"WER {ours.wer:.2%} and {theirs.wer:.2%}"
-    if ours.sentences < 2:
-        return "inconclusive", f"{rates} of a single utterance, which shows nothing; {where}"
-    try:
-        paired = Paired.of(first.outcomes.get("test", {}), second.outcomes.get("test", {}))
-    except ValueError:
-        paired = None
-    if paired is None:
-        # No outcomes in records of format 1, or the utterances have other names: their intervals are all there is.
-        shown = equivalence_from_intervals(
-            (ours.wer, ours.wer_interval_95),
-            (theirs.wer, theirs.wer_interval_95),
-            sentences=ours.sentences,
-            margin=margin,
-            alpha=ALPHA,
-        )
-        tests: tuple[Any, ...] = (shown,)
-        apart = False
-        how = "from the intervals of both, as a record does not tell of each utterance"
-    else:
-        shown, test = equivalence(paired, margin, ALPHA), matched_pairs(paired)
-        tests = (shown, test)
-        apart = test.p < ALPHA
-        how = f"paired test over {test.unit}: p = {test.p:.2g}"
+def _claims(first: Record, second: Record) -> list[tuple[_Claim, _Claim]]:
+    """Of both records: of greedy decoding, and of the search where both have one."""
+    found = [tuple(_Claim(each.results["test"], each.outcomes.get("test", {})) for each in (first, second))]
+    searches = [each.search for each in (first, second) if each.search and "test" in each.search.results]
+    if len(searches) == 2:
+        found.append(tuple(_Claim(each.results["test"], each.outcomes.get("test", {})) for each in searches))
+    return [(ours, theirs) for ours, theirs in found]
+
+
+def _by_rates(first: Record, second: Record, margin: float) -> tuple[Name, str, tuple[Any, ...]]:
+    """Name, reason, and the tests of all results."""
+    claims = _claims(first, second)
+    judged = [_by_rate(ours, theirs, margin, ALPHA / len(claims)) for ours, theirs in claims]
+    names: set[Name] = {name for name, _, _ in judged}
+    name: Name = "equivalent" if names == {"equivalent"} else "inconclusive"
+    if "different" in names:
+        name = "different"
+    reasons = [reason for _, reason, _ in judged]
+    if len(judged) > 1:
+        reasons = [
+            f"{how}: {f'{found}, ' * (found != name)}{reason}"
+            for how, (found, reason, _) in zip(("greedy", "search"), judged, strict=True)
+        ]
+    return name, "; ".join(reasons), tuple(test for _, _, tests in judged for test in tests)
+
+
+def _by_rate(
+    ours: _Claim, theirs: _Claim, margin: float, alpha: float
+) -> tuple[Name, str, tuple[Equivalence | None, PairedTest | None]]:
+    """Of one result; `alpha` is the level of the test for a difference."""
+    rates = f"WER {ours.result.wer:.2%} and {theirs.result.wer:.2%}"
+    if ours.result.sentences < 2:
+        return "inconclusive", f"{rates} of a single utterance, which shows nothing", (None, None)
+    shown, test = _tests(ours, theirs, margin)
+    apart = test is not None and test.p < alpha
+    how = (
+        f"paired test over {test.unit}: p = {test.p:.2g}"
+        if test
+        else "from the intervals of both, as a record does not tell of each utterance"
+    )
     low, high = shown.interval
     interval = f"{100 * (1 - 2 * ALPHA):.0f} % interval {low:+.2%} to {high:+.2%}"
     found = f"{rates}, difference {shown.difference:+.2%} ({interval}; {how})"
     if shown.equivalent:
         certain = ", a difference that is real but smaller than the margin" * apart
-        return "equivalent", f"{found}{certain}; {where}", *tests
+        return "equivalent", f"{found}{certain}", (shown, test)
     if apart:
-        return "different", f"{found}; {where}", *tests
+        return "different", found, (shown, test)
     return (
         "inconclusive",
         f"{found}: neither shown to be within ±{margin:.2%}, for which these data would need a margin of "
-        f"±{shown.smallest_margin:.2%}, nor shown to differ; {where}",
-        *tests,
+        f"±{shown.smallest_margin:.2%}, nor shown to differ",
+        (shown, test),
     )
+
+
+def _tests(ours: _Claim, theirs: _Claim, margin: float) -> tuple[Equivalence, PairedTest | None]:
+    try:
+        paired = Paired.of(ours.outcomes, theirs.outcomes)
+    except ValueError:
+        # No outcomes in records of format 1, or the utterances have other names: their intervals are all there is.
+        shown = equivalence_from_intervals(
+            (ours.result.wer, ours.result.wer_interval_95),
+            (theirs.result.wer, theirs.result.wer_interval_95),
+            sentences=ours.result.sentences,
+            margin=margin,
+            alpha=ALPHA,
+        )
+        return shown, None
+    return equivalence(paired, margin, ALPHA), matched_pairs(paired)

@@ -14,6 +14,7 @@ from asr.claims.checks.hypotheses import check_hypotheses, check_interval
 from asr.claims.checks.keys import check_keys, check_recipe, check_seal, check_status
 from asr.claims.checks.model import check_model, check_states
 from asr.claims.checks.numbers import check_counts, check_outcomes, check_trail, check_training
+from asr.claims.checks.search import check_decoder, check_search
 from asr.claims.evidence import Evidence, read_evidence
 from asr.claims.findings import Check, Finding, NotChecked, Report
 
@@ -29,6 +30,7 @@ CHECKS: tuple[tuple[str, str, Checker], ...] = (
     ("interval", "the 95 % interval comes out again", check_interval),
     ("training", "epochs, steps, times, sessions agree", check_training),
     ("trail", "it leads from step 0 to the last", check_trail),
+    ("search", "it is the recipe's, with the best weights tried", check_search),
     ("corpus", "identity, parts and waivers agree", check_corpus),
     ("lock", "the corpus is that of our lock file", check_lock),
     ("files", "each has its SHA-256, none is missing or new", check_files),
@@ -39,6 +41,7 @@ CHECKS: tuple[tuple[str, str, Checker], ...] = (
     ("hypotheses", "counted again, they give the results", check_hypotheses),
     ("references", "they are the texts of the manifests", check_references),
     ("model", "weights, tokenizer, layers are the record's", check_model),
+    ("decoder", "the model carries the search of the record", check_decoder),
     ("states", "states in checkpoints are those of the trail", check_states),
 )  # fmt: skip
 TRANSCRIPTS = "alone, in another order, the same transcripts"

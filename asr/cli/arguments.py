@@ -44,6 +44,14 @@ def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         metavar="KEY=VALUE",
         help="change a key of the recipe, for example --set train.epochs=3; may be given again",
     )
+    parser.add_argument(
+        "--files",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where files that the recipe names are, if not beside it; may be given again",
+    )
     add_device(parser)
     add_workers(parser)
     parser.add_argument(
@@ -75,6 +83,7 @@ def run_options(
     options: argparse.Namespace,
     *,
     command: str,
+    beside: Path,
     tensorboard: bool = False,
     placement: Placement | None = None,
 ) -> "RunOptions":
@@ -82,6 +91,7 @@ def run_options(
 
     Args:
         command: for the record.
+        beside: the recipe or record, which names files as they are found from there.
         placement: of this process, where torchrun has started it; only `asr run` can be.
 
     Raises:
@@ -94,14 +104,14 @@ def run_options(
             f"torchrun has started {found.size} processes, which only `asr run` can share; start this command without "
             "it, with --processes N"
         )
-    beside = placement.local_size if placement else 1
-
+    here = placement.local_size if placement else 1
     return RunOptions(
         corpus=options.corpus,
         out=options.out,
+        files=(*options.files, beside if beside.is_dir() else beside.parent),
         cache=options.cache,
         device=options.device,
-        workers=workers_of(options, options.processes * beside),
+        workers=workers_of(options, options.processes * here),
         processes=options.processes,
         fresh=options.fresh,
         check_lock=not options.any_corpus,

@@ -7,12 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asr.claims.causes import Cause
 from asr.claims.compare import Comparison, Group, Tests
 from asr.claims.given import Given
 from asr.claims.reproduction import Reproduction
-from asr.claims.verdict import Verdict
-from asr.runs.record import Record
+from asr.runs.record import Record, Result
 
 MOST = 10  # causes or utterances that are printed
 
@@ -25,17 +23,21 @@ def print_rates(runs: Sequence[Given]) -> None:
         if result is None:
             table.add_row(Text(str(run.path)), Text(run.record.status))
             continue
-        errors = result.words.substitutions + result.words.deletions + result.words.insertions
-        table.add_row(
-            Text(str(run.path)),
-            f"{result.wer:.2%}",
-            "{:.2%} to {:.2%}".format(*result.wer_interval_95),
-            f"{errors} / {result.words.reference_length}",
-            f"{result.cer:.2%}",
-            f"{result.wrong_sentences} of {result.sentences}",
-            model.weights_digest[:12] if model else "",
-        )
+        table.add_row(Text(str(run.path)), *_rates(result), model.weights_digest[:12] if model else "")
+        if run.record.search and "test" in run.record.search.results:
+            table.add_row("  + search", *_rates(run.record.search.results["test"]), "")
     _console().print(table)
+
+
+def _rates(result: Result) -> list[str]:
+    errors = result.words.substitutions + result.words.deletions + result.words.insertions
+    return [
+        f"{result.wer:.2%}",
+        "{:.2%} to {:.2%}".format(*result.wer_interval_95),
+        f"{errors} / {result.words.reference_length}",
+        f"{result.cer:.2%}",
+        f"{result.wrong_sentences} of {result.sentences}",
+    ]
 
 
 def print_comparison(found: Comparison) -> None:
@@ -44,23 +46,30 @@ def print_comparison(found: Comparison) -> None:
     console.print(f"\n{found.second.path} beside {found.first.path}", soft_wrap=True)
     if found.tests:
         console.print(_tests_table(found.tests))
+        if found.search_tests:
+            console.print(_tests_table(found.search_tests, "search, "))
     elif found.no_tests:
         console.print(f"no paired tests: {found.no_tests}", soft_wrap=True)
-    _print_verdict(console, found.verdict, found.causes, found.other_transcripts)
+    _print_verdict(console, found)
 
 
 def print_groups(groups: Sequence[Group]) -> None:
     """Mean and spread over seeds, where there are several."""
     console = _console()
-    for group in groups:
+    for group, what in ((each, what) for whole in groups for each, what in _rows(whole)):
         if len(group.seeds) > 1:
             console.print(
-                f"{group.name} test: mean WER {group.mean:.2%}, standard deviation {group.deviation:.2%} over "
+                f"{group.name} test{what}: mean WER {group.mean:.2%}, standard deviation {group.deviation:.2%} over "
                 f"{len(group.seeds)} runs (seeds {', '.join(map(str, group.seeds))})"
                 + ", not all by the same code"
                 * (group.codes > 1),
                 soft_wrap=True,
             )
+
+
+def _rows(group: Group) -> list[tuple[Group, str]]:
+    """Greedy decoding, and the search if there is one."""
+    return [(group, ""), *([(group.of_search, " + search")] if group.of_search else [])]
 
 
 def print_reproduction(found: Reproduction) -> None:
@@ -77,7 +86,7 @@ def print_reproduction(found: Reproduction) -> None:
     console.print(
         f"the new run: {found.folder}; steps computed now: {found.computed or was_there}", soft_wrap=True
     )
-    _print_verdict(console, found.verdict, found.causes, found.other_transcripts)
+    _print_verdict(console, found)
 
 
 def _facts(record: Record, again: Record) -> list[tuple[str, str, str]]:
@@ -87,6 +96,7 @@ def _facts(record: Record, again: Record) -> list[tuple[str, str, str]]:
 
 def _column(record: Record) -> dict[str, str]:
     result, model = record.results.get("test"), record.model
+    searched = record.search.results.get("test") if record.search else None
     parts = record.corpus.splits if record.corpus else {}
     return {
         "seed": str(record.recipe.seed),
@@ -94,13 +104,14 @@ def _column(record: Record) -> dict[str, str]:
         "steps": str(record.trail[-1].step if record.trail else sum(epoch.steps for epoch in record.epochs)),
         "weights": model.weights_digest[:16] if model else "",
         "test WER": f"{result.wer:.2%}" if result else "",
+        **({"test WER + search": f"{searched.wer:.2%}"} if searched else {}),
         "torch": record.environment.packages.get("torch", ""),
         "code": record.sessions[-1].code.digest[:16],
     }
 
 
-def _tests_table(tests: Tests) -> Table:
-    table = _table("test (difference: second minus first)", "difference", "95 % interval", "p")
+def _tests_table(tests: Tests, what: str = "") -> Table:
+    table = _table(f"{what}test (difference: second minus first)", "difference", "95 % interval", "p")
     pairs = tests.matched_pairs
     table.add_row(
         f"matched pairs over {pairs.unit}",
@@ -134,15 +145,18 @@ def _tests_table(tests: Tests) -> Table:
     return table
 
 
-def _print_verdict(
-    console: Console, verdict: Verdict, causes: Sequence[Cause], other_transcripts: Sequence[str]
-) -> None:
-    if other_transcripts:
-        console.print(
-            f"{len(other_transcripts)} test transcripts differ: {', '.join(other_transcripts[:MOST])}"
-            + f" and {len(other_transcripts) - MOST} more" * (len(other_transcripts) > MOST),
-            soft_wrap=True,
-        )
+def _print_verdict(console: Console, found: Comparison | Reproduction) -> None:
+    verdict, causes = found.verdict, found.causes
+    for what, names in (
+        ("test transcripts", found.other_transcripts),
+        ("test transcripts of the search", found.other_search_transcripts),
+    ):
+        if names:
+            console.print(
+                f"{len(names)} {what} differ: {', '.join(names[:MOST])}"
+                + f" and {len(names) - MOST} more" * (len(names) > MOST),
+                soft_wrap=True,
+            )
     if causes:
         console.print(
             "what is different, the most likely cause first:" if verdict.parting else "what is different:"

@@ -3,50 +3,82 @@
     asr evaluate RUN --decoder beam --lm model.arpa --lexicon train --tune --part dev
 
 prints a line a decoder: word error rate with its interval, the paired test against greedy, time per second of audio.
-With --tune the weights are chosen on the development part, whichever part is scored.
+With --tune the weights are chosen on the development part, whichever part is scored. Where nothing is said of the
+search, it is the one that the model carries, if its recipe asked for one.
 """
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from asr import numerics
 from asr.cli.arguments import add_workers, workers_of
 
 if TYPE_CHECKING:
+    from asr.decoding.lexicon import Lexicon
     from asr.decoding.ngram_model import NgramModel
     from asr.evaluation.decoders import Decoder
+    from asr.evaluation.tuning import Grid
     from asr.runs.evaluate import Evaluation, Evaluator
 
 NAME = "evaluate"
-TRAIN = "train"
+TRAIN, MODEL = "train", "model"
+# What a search is made of. With none of them given it is the one of the bundle.
+_OF_SEARCH = ("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine")
+_TRIED = ("lm_weights", "word_scores", "prior_weights", "beams")
+_CHOSEN = ("lm_weight", "word_score", "prior_weight")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="the folder of a complete run, its corpus still in place")
     parser.add_argument("--part", choices=("dev", "test"), default="dev", help="what is scored (dev)")
     parser.add_argument("--decoder", choices=("greedy", "beam"), default="greedy", help="(greedy)")
-    parser.add_argument(
-        "--lm", type=Path, metavar="FILE", help="language model over words, ARPA (asr lm train)"
-    )
+    parser.add_argument("--lm", type=Path, metavar="FILE", help="language model, ARPA (asr lm train)")
     parser.add_argument(
         "--lexicon",
         metavar="FILE",
-        help=f"only these words may be found: a word a line; `{TRAIN}`: those of the training part",
+        help=f"only these words may be found: a word a line; `{TRAIN}`: those of the training part; `{MODEL}`: "
+        "those of the language model",
     )
     parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's log-prob (0.5)")
     parser.add_argument("--word-score", type=float, metavar="S", help="added for each word (0)")
+    parser.add_argument(
+        "--unknown-score",
+        type=float,
+        metavar="S",
+        help="added for a word that is unknown (-10); with a lexicon such words can be found only if this is given",
+    )
+    parser.add_argument(
+        "--prior-weight",
+        type=float,
+        metavar="W",
+        help="of the log-prob of each token on the whole, which is taken off before the search (0)",
+    )
     parser.add_argument("--beam", type=int, metavar="N", help="prefixes kept after a frame (50)")
     parser.add_argument(
         "--engine",
         choices=("plain", "auto"),
         help="of the beam search: our own, the same everywhere (plain), or flashlight-text where it fits (auto)",
     )
-    parser.add_argument("--tune", action="store_true", help="choose both weights on the development part")
+    parser.add_argument(
+        "--tune", action="store_true", help="choose the weights on the development part, from:"
+    )
+    _add_grid(parser)
     parser.add_argument("--json", action="store_true", help="for programs, with all weights that were tried")
     add_workers(parser)
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    for name, kind, what in (
+        ("--lm-weights", float, "for --lm-weight (0.25 0.5 0.75 1 1.5)"),
+        ("--word-scores", float, "for --word-score (0 1 2)"),
+        ("--prior-weights", float, "for --prior-weight (0 0.3)"),
+        ("--beams", int, "for --beam (that one alone)"),
+    ):
+        parser.add_argument(name, type=kind, nargs="+", metavar="X", help=f"tried {what}")
 
 
 def call(options: argparse.Namespace) -> int:
@@ -54,16 +86,13 @@ def call(options: argparse.Namespace) -> int:
     numerics.pin()
     from asr.cli.stages import stage_bars
     from asr.evaluation.decoders import GREEDY
-    from asr.runs.evaluate import Evaluator, decoders
+    from asr.runs.evaluate import Evaluator
 
     with stage_bars() as progress:
         evaluator = Evaluator(options.run, workers=workers_of(options), progress=progress)
-        wanted = [GREEDY] if options.decoder == "greedy" else decoders(_beam(options, evaluator))
+        wanted = [GREEDY] if options.decoder == "greedy" else _all_steps(options, evaluator)
         found = [
-            evaluator.evaluate(
-                decoder, options.part, choose=options.tune and bool(decoder.model or decoder.lexicon)
-            )
-            for decoder in wanted
+            evaluator.evaluate(decoder, options.part, grid=_grid(options, decoder)) for decoder in wanted
         ]
     if options.json:
         tree = {
@@ -71,7 +100,7 @@ def call(options: argparse.Namespace) -> int:
             "weights": evaluator.bundle.description.weights,
             "part": options.part,
             "language_model": _digest(options.lm),
-            "lexicon": options.lexicon if options.lexicon == TRAIN else _digest(options.lexicon),
+            "lexicon": options.lexicon if options.lexicon in (TRAIN, MODEL) else _digest(options.lexicon),
             "decoders": [each.to_json() for each in found],
         }
         print(json.dumps(tree, indent=2, ensure_ascii=False))
@@ -84,7 +113,7 @@ def _check(options: argparse.Namespace) -> None:
     """What needs no look at the run."""
     from asr.errors import RunError
 
-    names = ("lm", "lexicon", "lm_weight", "word_score", "beam", "engine", "tune")
+    names = (*_OF_SEARCH, "tune", *_TRIED)
     given = [name.replace("_", "-") for name in names if getattr(options, name) not in (None, False)]
     if options.decoder == "greedy" and given:
         raise RunError(
@@ -92,54 +121,95 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.lm_weight is not None and not options.lm:
         raise RunError("--lm-weight weighs a language model; give one by --lm")
-    if options.tune and (options.lm_weight is not None or options.word_score is not None):
-        raise RunError("--tune chooses --lm-weight and --word-score; leave them out")
-    if options.tune and not (options.lm or options.lexicon):
-        raise RunError("--tune chooses the weights of a language model or a lexicon; give --lm or --lexicon")
+    chosen = [name.replace("_", "-") for name in _CHOSEN if getattr(options, name) is not None]
+    if options.tune and chosen:
+        raise RunError(f"--tune chooses --{chosen[0]}; leave it out")
+    lists = [name.replace("_", "-") for name in _TRIED if getattr(options, name)]
+    if lists and not options.tune:
+        raise RunError(f"--{lists[0]} is what --tune chooses from; add --tune")
+    if options.lexicon == MODEL and not options.lm:
+        raise RunError(f"--lexicon {MODEL} is the words of a language model; give one by --lm")
+
+
+def _all_steps(options: argparse.Namespace, evaluator: "Evaluator") -> "list[Decoder]":
+    """Greedy, and what leads to the search that was asked for."""
+    from asr.runs.evaluate import decoders
+
+    return decoders(_beam(options, evaluator), evaluator.bundle.tokenizer)
+
+
+def _grid(options: argparse.Namespace, decoder: "Decoder") -> "Grid | None":
+    """What --tune tries of a decoder that has something to weigh."""
+    from asr.errors import RunError
+    from asr.evaluation.tuning import Grid
+    from asr.recipe import Decoder as Defaults
+
+    if not options.tune or decoder.settings is None or not (decoder.model or decoder.lexicon):
+        return None
+    try:
+        return Grid(
+            tuple(options.lm_weights or Defaults().lm_weights),
+            tuple(options.word_scores or Defaults().word_scores),
+            tuple(options.prior_weights or Defaults().prior_weights),
+            tuple(options.beams or [decoder.settings.beam]),
+        )
+    except ValueError as error:
+        raise RunError(f"--tune: {error}") from None
 
 
 def _beam(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
-    """With all that was given."""
-    from asr.decoding.lexicon import Lexicon
+    """With all that was given; with nothing given that of the bundle, if it has one."""
     from asr.decoding.settings import SearchSettings
     from asr.errors import RunError
     from asr.evaluation.decoders import Decoder
 
+    if all(getattr(options, name) is None for name in _OF_SEARCH) and (found := evaluator.bundled()):
+        return found
+    if options.tune and not (options.lm or options.lexicon):
+        raise RunError("--tune chooses the weights of a language model or a lexicon; give --lm or --lexicon")
+    model, unit = _model(options.lm, evaluator)
+    words = _words(options.lexicon, evaluator, model) if options.lexicon else None
+    if not words and not evaluator.writes_words and (model or options.tune):
+        raise RunError("phones become words by a lexicon; add --lexicon train, model or a file")
     try:
-        names = ("lm_weight", "word_score", "beam")
+        names = ("lm_weight", "word_score", "unknown_score", "beam")
         given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-        settings = SearchSettings(**given)
+        settings = SearchSettings(lm_unit=unit, **given)
     except ValueError as error:
         raise RunError(str(error)) from None
-    words = _words(options.lexicon, evaluator) if options.lexicon else None
-    return Decoder(
-        "beam",
-        settings,
-        _model(options.lm) if options.lm else None,
-        Lexicon.of_words(words, evaluator.bundle.tokenizer) if words else None,
-        options.engine or "plain",
-    )
+    lexicon = _lexicon(words, options.lexicon, evaluator) if words else None
+    weight = options.prior_weight or 0.0
+    if not 0 <= weight < float("inf"):
+        raise RunError(f"prior_weight must be 0 or more, got {weight}")
+    return Decoder("beam", settings, model, lexicon, options.engine or "plain", prior_weight=weight)
 
 
-def _model(path: Path) -> "NgramModel":
-    """Of words: another unit would be taken for words that nobody says."""
+def _model(path: Path | None, evaluator: "Evaluator") -> "tuple[NgramModel | None, Literal['word', 'token']]":
+    """And what it predicts: words, or the tokens of a model of characters."""
     from asr.decoding.ngram_model import NgramModel
     from asr.errors import LanguageModelError
     from asr.lm.description import read_description
 
+    if path is None:
+        return None, "word"
     description = read_description(path)
-    if description is not None and description.unit != "word":
+    if description is None or description.unit == "word":
+        return NgramModel.read(path), "word"
+    kind = evaluator.bundle.tokenizer.to_json()["kind"]
+    if kind != "characters":
         raise LanguageModelError(
-            f"{path}: a model of {description.unit}s; --lm takes one of words (asr lm train --unit word)"
+            f"{path}: a model of characters, and the tokens of this run are {kind}; give one of words"
         )
-    return NgramModel.read(path)
+    return NgramModel.read(path), "token"
 
 
-def _words(given: str, evaluator: "Evaluator") -> list[str]:
-    """Those of the training part, or of a file, normalised as the model's texts are."""
+def _words(given: str, evaluator: "Evaluator", model: "NgramModel | None") -> list[str]:
+    """Those of the training part, of the language model, or of a file, normalised as the model's texts are."""
     from asr.errors import RunError
     from asr.text import normalise
 
+    if given == MODEL and model is not None:
+        return model.vocabulary
     if given == TRAIN:
         texts = [utterance.text for utterance in evaluator.utterances("train")]
     else:
@@ -151,6 +221,19 @@ def _words(given: str, evaluator: "Evaluator") -> list[str]:
     if not words:
         raise RunError(f"{given}: no words in it; expected one a line")
     return sorted(words)
+
+
+def _lexicon(words: list[str], given: str, evaluator: "Evaluator") -> "Lexicon":
+    """Says how many words the model's tokens cannot write."""
+    from asr.runs.search_parts import spelled
+
+    lexicon, left_out = spelled(words, evaluator.bundle.tokenizer, given)
+    if left_out:
+        print(
+            f"asr: {given}: {left_out} of {len(words)} words left out: not in the model's alphabet",
+            file=sys.stderr,
+        )
+    return lexicon
 
 
 def _digest(path: "Path | str | None") -> dict[str, str] | None:
@@ -171,21 +254,23 @@ def _print(name: str, part: str, found: "Sequence[Evaluation]") -> None:
     words = found[0].score.words.reference_length
     title = f"{name}, {part} part: {words} words" + f"; beam search by {engines}" * bool(engines)
     table = Table(
-        title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
     )
-    for heading in ("decoder", "lm", "word", "WER", "95 % interval", "errors", "CER", "p", "time"):
+    for heading in ("decoder", "lm", "word", "prior", "WER", "95 %", "errors", "CER", "p", "time"):
         table.add_column(heading, justify="left" if heading == "decoder" else "right", no_wrap=True)
     for each in found:
         table.add_row(*(Text(cell) for cell in _row(each)))
     console.print(table)
     console.print(
-        "lm, word: weights; p: paired test against greedy, two-sided; time: of the search, per second of audio",
+        "lm, word, prior: weights; p: paired test against greedy, two-sided; time: of the search, per second of audio",
         soft_wrap=True,
     )
     for each in found:
         if each.surface and each.surface.at_edge:
+            names = " and ".join(each.surface.at_edge)
             console.print(
-                f"{each.decoder.name}: the best weights lie at the edge of what was tried", soft_wrap=True
+                f"{each.decoder.name}: the best {names} is the last that was tried; wider lists may find a better one",
+                soft_wrap=True,
             )
     if part == "dev" and any(each.surface for each in found):
         console.print(
@@ -201,8 +286,9 @@ def _row(each: "Evaluation") -> list[str]:
         f"  + {last}" if first else last,  # under the one that it is one step from
         f"{settings.lm_weight:g}" if settings and each.decoder.model else "",
         f"{settings.word_score:g}" if settings else "",
+        f"{each.decoder.prior_weight:g}" if settings else "",
         f"{score.wer:.2%}",
-        f"{low:.1%} to {high:.1%}",
+        f"{100 * low:.1f} to {100 * high:.1f}",
         str(score.words.errors),
         f"{score.cer:.2%}",
         f"{test.p:.3f}" if test else "",

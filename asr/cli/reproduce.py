@@ -48,7 +48,7 @@ def call(options: argparse.Namespace) -> int:
     from asr.cli.progress import RunProgress
     from asr.training.reports import Interrupted
 
-    settings = run_options(options, command=f"asr reproduce {options.record.name}")
+    settings = run_options(options, command=f"asr reproduce {options.record.name}", beside=options.record)
     stop = StopOnSignal()
     try:
         with RunProgress(record.recipe) as progress, stop:

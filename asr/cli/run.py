@@ -45,7 +45,11 @@ def call(options: argparse.Namespace) -> int:
         return _quietly(placement, partial(_refuse, placement, error))
     numerics.pin(recipe.numerics.determinism, recipe.numerics.instructions)  # before torch is imported
     settings = run_options(
-        options, command=_command(options), tensorboard=options.tensorboard, placement=placement
+        options,
+        command=_command(options),
+        beside=options.recipe,
+        tensorboard=options.tensorboard,
+        placement=placement,
     )
     if placement is None or placement.size == 1:
         return _lead(recipe, settings)
@@ -132,6 +136,8 @@ def _command(options: argparse.Namespace) -> str:
     words = ["asr", "run", options.recipe.as_posix() if inside else options.recipe.name]
     if options.corpus:
         words += ["--corpus", options.corpus.resolve().name]
+    for folder in options.files:
+        words += ["--files", folder.resolve().name]
     if options.seed is not None:
         words += ["--seed", str(options.seed)]
     for change in options.changes:

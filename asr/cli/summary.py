@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asr.cli.search import lines_of
 from asr.runs.folder import RECORD
 from asr.runs.numerics_used import NumericsUsed
 from asr.runs.record import CorpusUsed, Record, Result
@@ -26,6 +27,9 @@ def print_summary(folder: Path, record: Record) -> None:
     synthetic = " (synthetic speech)" if record.corpus and record.corpus.synthetic else ""
     for part, result in record.results.items():
         console.print(f"{record.recipe.name}{synthetic} {part}: {_sentence(result)}", soft_wrap=True)
+        if record.search and part in record.search.results:
+            found = _sentence(record.search.results[part])
+            console.print(f"{record.recipe.name}{synthetic} {part} + search: {found}", soft_wrap=True)
     if record.status != "complete":
         console.print(
             f"this run is {record.status}; the command that began it goes on with it", soft_wrap=True
@@ -92,8 +96,11 @@ def print_details(folder: Path, record: Record) -> None:
             f"  code {code.version}, commit {code.commit[:12] or 'unknown'}{changed}, digest {code.digest[:16]}"
         )
         lines += [f"  not as before: {difference}" for difference in session.differs]
+    lines += [f"file {name}: SHA-256 {digest[:16]}" for name, digest in record.named_files.items()]
     if record.model:
         lines.append(f"weights {record.model.weights_digest[:16]}")
+    if record.search:
+        lines += lines_of(record.search)
     for line in lines:
         console.print(line, soft_wrap=True)
     if record.corpus:

@@ -29,6 +29,16 @@ class NgramModel:
         """
         return cls(read_arpa(path), path)
 
+    @property
+    def vocabulary(self) -> list[str]:
+        """Its words, sorted, without the ends of sentences and <unk>."""
+        return sorted(self._known)
+
+    @property
+    def ngrams(self) -> tuple[int, ...]:
+        """How many of each length."""
+        return self._model.written
+
     def start(self) -> Hashable:
         return self._model.start
 

@@ -24,6 +24,7 @@ class Search:
     """A beam search made ready once, for many utterances.
 
     Attributes:
+        lexicon, model: what it searches with, if anything.
         engine: "plain" or "flashlight": which one computes.
         reason: why "auto" is not flashlight-text; "" where it is, or was not asked.
     """
@@ -54,6 +55,7 @@ class Search:
         self.settings = settings or SearchSettings()
         lexicon = lexicon.without(vocabulary.separator) if lexicon is not None else None
         check(self.settings, vocabulary, lexicon, model)
+        self.lexicon, self.model = lexicon, model
         self._parts = vocabulary, lexicon, model
         fusion = self._fusion()
         self.reason = _reason(fusion) if engine == "auto" else ""

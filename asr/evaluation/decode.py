@@ -1,8 +1,8 @@
-"""What a model hears in utterances, computed in batches of like length."""
+"""What a model hears in utterances: greedy transcripts in batches of like length, log-probs one by one."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from asr.model.inference import Inference
 from asr.numerics import warm_up
 from asr.recipe import Score
 from asr.tokenizer import Tokenizer
-from asr.transcribe.hear import LogProbs, Model, hear, posteriors
+from asr.transcribe.hear import LogProbs, hear, posteriors
 
-T = TypeVar("T")
+AHEAD = 4  # utterances that a worker computes before they are asked for, at most
 Progress = Callable[[int, int], None]
 
 
@@ -31,38 +31,6 @@ def decode(
     progress: Progress = lambda done, total: None,
 ) -> list[str]:
     """Greedy transcripts in the order of the utterances. Batches do not change them (padding is masked)."""
-
-    def texts(inference: Model, waveforms: Sequence[np.ndarray]) -> list[str]:
-        return hear(inference, tokenizer, waveforms)
-
-    return _in_batches(texts, model, utterances, settings, workers, progress)
-
-
-def log_probs_of(
-    model: AcousticModel,
-    utterances: Sequence[Utterance],
-    settings: Score,
-    *,
-    workers: int = 1,
-    progress: Progress = lambda done, total: None,
-) -> list[LogProbs]:
-    """(frames, tokens) natural logarithms for each utterance, in their order, to be read in several ways.
-
-    Raises:
-        AudioError: a file cannot be read; the message names it.
-    """
-    return _in_batches(posteriors, model, utterances, settings, workers, progress)
-
-
-def _in_batches(
-    compute: Callable[[Model, Sequence[np.ndarray]], list[T]],
-    model: AcousticModel,
-    utterances: Sequence[Utterance],
-    settings: Score,
-    workers: int,
-    progress: Progress,
-) -> list[T]:
-    """Of each utterance, in their order, what `compute` makes of its (samples,) waveform."""
     inference = Inference(model)
     rate = model.front_end.settings.sample_rate
     batches = batches_by_length(
@@ -71,20 +39,54 @@ def _in_batches(
         padded_seconds=settings.batch_seconds,
     )
 
-    def computed(rows: Sequence[int]) -> list[T]:
+    def computed(rows: Sequence[int]) -> list[str]:
         chosen = [utterances[row] for row in rows]
-        waveforms = [
-            read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate).samples
-            for u in chosen
-        ]
-        return compute(inference, waveforms)
+        return hear(inference, tokenizer, [_samples(utterance, rate) for utterance in chosen])
 
     if next(model.parameters()).is_cuda:
         workers = 1  # a device computes one batch at a time, and its memory holds one
     warm_up()
-    found: dict[int, T] = {}
+    found: dict[int, str] = {}
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for rows, results in zip(batches, pool.map(computed, batches), strict=True):
             found.update(zip(rows, results, strict=True))
             progress(len(found), len(utterances))
     return [found[row] for row in range(len(utterances))]
+
+
+def log_probs_alone(
+    model: AcousticModel, utterances: Sequence[Utterance], *, workers: int = 1
+) -> Iterator[LogProbs]:
+    """(frames, tokens) natural logarithms of each utterance, in their order, each computed by itself.
+
+    What else is in a batch changes log-probs by 2e-5, and a search weighs all of them: there is no telling beforehand
+    which utterances are close calls, as there is for greedy decoding. So nothing but the utterance has a say.
+
+    Raises:
+        AudioError: a file cannot be read; the message names it.
+    """
+    inference, rate = Inference(model), model.front_end.settings.sample_rate
+
+    def computed(utterance: Utterance) -> LogProbs:
+        return posteriors(inference, [_samples(utterance, rate)])[0]
+
+    if next(model.parameters()).is_cuda:
+        workers = 1
+    warm_up()
+    waiting: deque[Future[LogProbs]] = deque()
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            for utterance in utterances:
+                waiting.append(pool.submit(computed, utterance))
+                if len(waiting) > AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _samples(utterance: Utterance, rate: int) -> np.ndarray:
+    u = utterance
+    return read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate).samples

@@ -1,15 +1,18 @@
 """Ways to read log-probs: greedy, and beam search with what it is given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 from asr.decoding.fusion import LanguageModel
-from asr.decoding.greedy import greedy
 from asr.decoding.lexicon import Lexicon
+from asr.decoding.priors import Priors
+from asr.decoding.reader import Reader, greedy_reader, search_reader
 from asr.decoding.search import Engine, Search
 from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import vocabulary_of
+from asr.evaluation.tuning import Errors, Grid, Point, Surface, Weights, tune
+from asr.scoring import count_character_errors, count_errors
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
 
@@ -25,11 +28,41 @@ class Decoder:
     model: LanguageModel | None = None
     lexicon: Lexicon | None = None
     engine: Engine = "plain"  # the only one whose result is the same everywhere
+    priors: Priors | None = None  # of the tokens, needed for a weight of them
+    prior_weight: float = 0.0  # with which they are taken off the log-probs
 
-    def weighing(self, lm_weight: float, word_score: float) -> "Decoder":
+    def weighing(self, weights: Weights) -> "Decoder":
         """The same with other weights."""
         assert self.settings is not None
-        return replace(self, settings=replace(self.settings, lm_weight=lm_weight, word_score=word_score))
+        changes = weights._asdict()
+        prior_weight = changes.pop("prior_weight")
+        return replace(self, settings=replace(self.settings, **changes), prior_weight=prior_weight)
+
+    def reader(self, tokenizer: Tokenizer) -> Reader:
+        """Made ready for many utterances.
+
+        Raises:
+            ValueError: its parts do not fit together.
+        """
+        if self.settings is None:
+            return greedy_reader(tokenizer)
+        return search_reader(
+            self.search(tokenizer), tokenizer, priors=self.priors, prior_weight=self.prior_weight
+        )
+
+    def search(self, tokenizer: Tokenizer) -> Search:
+        """For log-probs without their priors.
+
+        Raises:
+            ValueError: its parts do not fit together.
+        """
+        return Search(
+            self.settings,
+            vocabulary=vocabulary_of(tokenizer),
+            lexicon=self.lexicon,
+            model=self.model,
+            engine=self.engine,
+        )
 
 
 GREEDY = Decoder("greedy")
@@ -47,28 +80,50 @@ class Reading:
 def read_all(
     decoder: Decoder,
     tokenizer: Tokenizer,
-    log_probs: Sequence[LogProbs],
-    progress: Progress = lambda done, total: None,
+    log_probs: Iterable[LogProbs],
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Reading:
     """Texts of (frames, tokens) natural logarithms, utterance by utterance, on one core."""
-    started = perf_counter()
-    read, engine = _reader(decoder, tokenizer)
-    texts = []
+    reader = decoder.reader(tokenizer)
+    texts, seconds = [], 0.0
     for done, matrix in enumerate(log_probs, 1):
-        texts.append(read(matrix))
-        progress(done, len(log_probs))
-    return Reading(texts, engine, perf_counter() - started)
+        started = perf_counter()
+        texts.append(reader(matrix).text)
+        seconds += perf_counter() - started
+        progress(done)
+    return Reading(texts, reader.name, seconds)
 
 
-def _reader(decoder: Decoder, tokenizer: Tokenizer) -> tuple[Callable[[LogProbs], str], str]:
-    """What reads one utterance, and its name."""
-    if decoder.settings is None:
-        return lambda matrix: tokenizer.decode(greedy(matrix)), "greedy"
-    search = Search(
-        decoder.settings,
-        vocabulary=vocabulary_of(tokenizer),
-        lexicon=decoder.lexicon,
-        model=decoder.model,
-        engine=decoder.engine,
-    )
-    return lambda matrix: search(matrix).text, search.engine
+def choose(
+    decoder: Decoder,
+    grid: Grid,
+    tokenizer: Tokenizer,
+    log_probs: Sequence[LogProbs],
+    references: Sequence[str],
+    *,
+    known: Iterable[Point] = (),
+    keep: Callable[[Sequence[Point]], None] = lambda points: None,
+    progress: Progress = lambda done, total: None,
+) -> Surface:
+    """Reads development data, heard once, with each of the weights of a grid.
+
+    Args:
+        known, keep: as for `tune`.
+        progress: told the number of utterances read and to be read, over all weights.
+    """
+
+    total = len(grid) * len(log_probs)
+    before = {weights: number * len(log_probs) for number, weights in enumerate(grid)}
+
+    def errors(weights: Weights) -> Errors:
+        def shown(done: int) -> None:
+            progress(before[weights] + done, total)
+
+        texts = read_all(decoder.weighing(weights), tokenizer, log_probs, shown).texts
+        pairs = list(zip(references, texts, strict=True))
+        return Errors(
+            sum(count_errors(*pair).errors for pair in pairs),
+            sum(count_character_errors(*pair).errors for pair in pairs),
+        )
+
+    return tune(errors, grid, known=known, keep=keep)

@@ -1,21 +1,94 @@
-"""Weights of a language model and of words, chosen on development data; all that was tried is kept."""
+"""Weights of a language model and of words, and the width of the beam, chosen on development data.
 
-from collections.abc import Callable, Sequence
+All that was tried is kept: a record shows the surface, not its best point alone.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, NamedTuple
 
-LM_WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.5)
-WORD_SCORES = (-1.0, 0.0, 1.0, 2.0)
+from asr.recipe import Decoder
+
+
+class Weights(NamedTuple):
+    """What is chosen."""
+
+    lm_weight: float  # of the language model's log-prob; 0 where there is none
+    word_score: float  # nats a word
+    prior_weight: float  # of the tokens' log-priors, which are taken off; 0 leaves them
+    beam: int  # prefixes kept after a frame
+
+
+class Errors(NamedTuple):
+    """What comes of it on development data."""
+
+    words: int
+    characters: int
 
 
 @dataclass(frozen=True)
 class Point:
-    """A pair of weights, and what came of it."""
+    """One choice, and what came of it."""
 
     lm_weight: float
     word_score: float
+    prior_weight: float
+    beam: int
     word_errors: int
     character_errors: int
+
+    @classmethod
+    def of(cls, weights: Weights, errors: Errors) -> "Point":
+        return cls(*weights, *errors)
+
+    @property
+    def errors(self) -> Errors:
+        return Errors(self.word_errors, self.character_errors)
+
+    @property
+    def weights(self) -> Weights:
+        return Weights(self.lm_weight, self.word_score, self.prior_weight, self.beam)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is tried: every combination."""
+
+    lm_weights: tuple[float, ...]  # (0,) where there is no language model
+    word_scores: tuple[float, ...]
+    prior_weights: tuple[float, ...]
+    beams: tuple[int, ...]
+
+    @classmethod
+    def of(cls, wanted: Decoder) -> "Grid":
+        """What a recipe asks for."""
+        return cls(
+            wanted.lm_weights if wanted.language_model else (0.0,),
+            wanted.word_scores,
+            wanted.prior_weights,
+            wanted.beams or (wanted.beam,),
+        )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a grid without points, or with one twice."""
+        for name, values in asdict(self).items():
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name} needs one value or more, each once, got {list(values)}")
+
+    def __iter__(self) -> Iterator[Weights]:
+        """Narrow beams first: what they say comes soonest."""
+        return (
+            Weights(weight, score, prior, beam)
+            for beam in sorted(self.beams)
+            for prior in self.prior_weights
+            for weight in self.lm_weights
+            for score in self.word_scores
+        )
+
+    def __len__(self) -> int:
+        return len(self.lm_weights) * len(self.word_scores) * len(self.prior_weights) * len(self.beams)
 
 
 @dataclass(frozen=True)
@@ -24,45 +97,75 @@ class Surface:
 
     points: tuple[Point, ...]
 
-    @property
+    @cached_property
     def best(self) -> Point:
-        """By word errors, then by character errors; of equal ones the smallest weights."""
-        return min(
-            self.points,
-            key=lambda point: (
-                *(point.word_errors, point.character_errors),
-                *(abs(point.lm_weight), abs(point.word_score), point.word_score),
-            ),
-        )
+        """By word errors, then by character errors.
+
+        Few errors tie often. Of equal points the one in the best company wins, by the mean word errors of it and its
+        neighbours: that of a plateau rather than of a cliff. Then the narrowest beam and the smallest weights.
+        """
+        return min(self.points, key=self._key)
+
+    def _key(self, point: Point) -> Any:
+        size = (point.beam, point.prior_weight, point.lm_weight, abs(point.word_score), point.word_score)
+        return *point.errors, self.around(point), *size
+
+    def around(self, point: Point) -> Fraction:
+        """Mean word errors of a point and of those a step of weight or score, or of both, away; the rest the same."""
+        close = [other.word_errors for other in self.points if self._is_close(point, other)]
+        return Fraction(sum(close), len(close))
+
+    def _is_close(self, one: Point, other: Point) -> bool:
+        same = (one.beam, one.prior_weight) == (other.beam, other.prior_weight)
+        return same and all(self._step(name, one, other) <= 1 for name in ("lm_weight", "word_score"))
+
+    def _step(self, name: str, one: Point, other: Point) -> int:
+        tried = self._tried[name]
+        return abs(tried.index(getattr(one, name)) - tried.index(getattr(other, name)))
+
+    @cached_property
+    def _tried(self) -> dict[str, list[float]]:
+        """Values of each setting, sorted."""
+        return {name: sorted({getattr(point, name) for point in self.points}) for name in Weights._fields}
 
     @property
-    def at_edge(self) -> bool:
-        """Whether the best lies at the end of what was tried, so that more of the same may be better still."""
-        sides = (
-            ([point.lm_weight for point in self.points], self.best.lm_weight),
-            ([point.word_score for point in self.points], self.best.word_score),
-        )
-        return any(len(set(tried)) > 1 and best in (min(tried), max(tried)) for tried, best in sides)
+    def at_edge(self) -> tuple[str, ...]:
+        """Settings of which the best lies at the end of what was tried and beats all between: more may be better still.
+
+        A weight of 0 is no such end, and neither is the narrowest beam. Of two values nothing lies between.
+        """
+        found = []
+        for name, tried in self._tried.items():
+            best = getattr(self.best, name)
+            lowest = set() if name == "beam" or (name != "word_score" and tried[0] == 0) else {tried[0]}
+            ends = {*lowest, tried[-1]}
+            within = [point.errors for point in self.points if getattr(point, name) not in ends]
+            if len(tried) > 2 and best in ends and self.best.errors < min(within):
+                found.append(name)
+        return tuple(found)
 
     def to_json(self) -> list[dict[str, Any]]:
         return [asdict(point) for point in self.points]
 
 
 def tune(
-    errors: Callable[[float, float], tuple[int, int]],
-    lm_weights: Sequence[float],
-    word_scores: Sequence[float],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    errors: Callable[[Weights], Errors],
+    grid: Grid,
+    *,
+    known: Iterable[Point] = (),
+    keep: Callable[[Sequence[Point]], None] = lambda points: None,
 ) -> Surface:
     """Tries a grid.
 
     Args:
-        errors: of words and of characters on development data, for a language-model weight and a word score.
-        lm_weights: one value where there is no language model.
+        errors: on development data.
+        known: points of an earlier attempt, which are not tried again.
+        keep: told all points after each that is tried, so that a later attempt can know them.
     """
-    grid = [(weight, score) for weight in lm_weights for score in word_scores]
-    points = []
-    for done, (weight, score) in enumerate(grid, 1):
-        points.append(Point(weight, score, *errors(weight, score)))
-        progress(done, len(grid))
+    before = {point.weights: point for point in known}
+    points: list[Point] = []
+    for weights in grid:
+        points.append(before.get(weights) or Point.of(weights, errors(weights)))
+        if weights not in before:
+            keep(points)
     return Surface(tuple(points))

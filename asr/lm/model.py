@@ -62,6 +62,11 @@ class Model:
         self._arrange(ngrams)
         self._link()
 
+    @property
+    def written(self) -> tuple[int, ...]:
+        """How many n-grams of each length its file has: an <unk> that was missing there does not count."""
+        return (self.counts[0] - (not self.has_unknown), *self.counts[1:])
+
     def advance(self, state: int, word: str) -> tuple[float, int]:
         """log10 of the word's probability in this state, and the state behind it.
 

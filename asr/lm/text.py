@@ -160,3 +160,12 @@ def open_text(path: Path) -> Iterator[IO[bytes]]:
         compressed = raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
         # A GzipFile is lines of bytes as any other stream, which its type does not say.
         yield cast(IO[bytes], stack.enter_context(gzip.open(raw))) if compressed else raw
+
+
+def sha256_of_text(path: Path) -> str:
+    """SHA-256 of a text or ARPA file, decompressed."""
+    digest = hashlib.sha256()
+    with open_text(path) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

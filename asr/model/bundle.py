@@ -1,7 +1,8 @@
 """The bundle: a self-sufficient folder that holds a model. Weights are safetensors, the rest is JSON.
 
-model.json           format, architecture, front end, text normaliser, tokenizer, digest of the weights
+model.json           format, architecture, front end, text normaliser, tokenizer, digests of the other files
 weights.safetensors  parameters by name, float32
+decoder.json, ...    how a search reads what the model hears, if it carries one (asr.decoding.bundled)
 """
 
 import hashlib
@@ -39,6 +40,7 @@ class Description(Frozen):
     tokenizer: dict[str, Any]
     weights: str  # SHA-256 of weights.safetensors
     recipe_digest: str  # of the run that made it; "" when unknown
+    decoder: str = ""  # SHA-256 of decoder.json; "" without a search, and then the key is not written
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,21 @@ def save_bundle(
         weights=sha256_file(weights),
         recipe_digest=recipe_digest,
     )
-    write_json(folder / "model.json", description.model_dump(mode="json"))
+    return _write(folder, description)
+
+
+def name_decoder(folder: Path, digest: str) -> Description:
+    """Makes the search that lies in the folder (asr.decoding.bundled) a part of the bundle.
+
+    Args:
+        digest: SHA-256 of decoder.json; "" takes it out again.
+    """
+    return _write(folder, _read_description(folder).model_copy(update={"decoder": digest}))
+
+
+def _write(folder: Path, description: Description) -> Description:
+    nothing = set() if description.decoder else {"decoder"}
+    write_json(folder / "model.json", description.model_dump(mode="json", exclude=nothing))
     return description
 
 

@@ -42,14 +42,20 @@ _FILES = {  # path: name, description
     "metrics.jsonl": ("Metrics", "Loss and error rates of each epoch, one a line"),
     "model/model.json": ("Model", "Architecture, front end, text normaliser and tokenizer"),
     "model/weights.safetensors": ("Weights", "Parameters by name, float32, in safetensors format"),
-    "hypotheses/dev.jsonl": (
-        "Hypotheses of dev",
-        "What was heard beside what was said, one utterance a line",
+    "model/decoder.json": (
+        "Decoder",
+        "How a beam search reads what the model hears: weights, pruning, priors",
     ),
-    "hypotheses/test.jsonl": (
-        "Hypotheses of test",
-        "What was heard beside what was said, one utterance a line",
-    ),
+    "model/language_model.arpa.gz": ("Language model", "n-grams in ARPA format, for the search"),
+    "model/lexicon.txt": ("Lexicon", "Words that the search can find, each with its tokens"),
+    **{
+        f"hypotheses/{part}{suffix}.jsonl": (
+            f"Hypotheses of {part}{', by the search' * bool(suffix)}",
+            "What was heard beside what was said, one utterance a line",
+        )
+        for part in ("dev", "test")
+        for suffix in ("", "-search")
+    },
     TABLE: ("Utterances", "Name, part, speaker, duration and digest of every utterance that was used"),
     DESCRIPTION: ("Description of the corpus", "Croissant metadata, which describes the utterances"),
 }
@@ -58,6 +64,8 @@ _MEDIA_TYPES = {
     ".jsonl": "application/jsonl",
     ".toml": "application/toml",
     ".safetensors": "application/octet-stream",
+    ".gz": "application/gzip",
+    ".txt": "text/plain",
 }
 
 
@@ -164,12 +172,15 @@ def _corpus(corpus: CorpusUsed) -> Iterator[Entity]:
 
 
 def _values(record: Record) -> Iterator[Entity]:
-    for part, result in record.results.items():
+    results = [(part, "", result) for part, result in record.results.items()]
+    if record.search:
+        results += [(part, "-search", result) for part, result in record.search.results.items()]
+    for part, how, result in results:
         low, high = result.wer_interval_95
         yield {
-            "@id": f"#word-error-rate-{part}",
+            "@id": f"#word-error-rate-{part}{how}",
             "@type": "PropertyValue",
-            "name": f"word error rate of {part}",
+            "name": f"word error rate of {part}{' by the search' * bool(how)}",
             "description": "A ratio; minValue and maxValue are its 95 % interval, a bootstrap over utterances",
             "value": result.wer,
             "minValue": low,

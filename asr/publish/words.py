@@ -1,7 +1,7 @@
 """What a run is and shows, in sentences, for whoever finds it without knowing Attest."""
 
 from asr.corpora.registry import get_reader
-from asr.runs.record import CorpusUsed, Record, Result
+from asr.runs.record import CorpusUsed, Record, Result, Searched
 
 _LOCK = {  # what is worth saying of the comparison with a lock file
     "differs": "is not the one of its lock file",
@@ -22,6 +22,8 @@ def result_in_words(record: Record) -> str:
         f"{words.reference_length} words) on the {result.sentences} utterances of the test part of "
         f"{get_reader(corpus.name).title}. One run with seed {record.recipe.seed}."
     ]
+    if record.search:
+        sentences.append(_search_in_words(record.search))
     if corpus.synthetic:
         sentences.append("The speech is synthetic: this says nothing about how well people are recognised.")
     if shared := _shared(corpus):
@@ -38,6 +40,24 @@ def result_in_words(record: Record) -> str:
     if record.recipe.numerics.determinism == "off":
         sentences.append("Determinism was off: the same again may give another result.")
     return " ".join(sentences)
+
+
+def _search_in_words(search: Searched) -> str:
+    """A sentence or two on the search besides greedy decoding."""
+    result, model, lexicon = search.results["test"], search.language_model, search.lexicon
+    parts = []
+    if model:
+        of = {"train": "the training texts"}.get(model.source, model.source)
+        parts.append(f"a {model.order}-gram model of {of}")
+    if lexicon:
+        parts.append(f"{'an open' if lexicon.open else 'a closed'} lexicon of {lexicon.words} words")
+    using = f" with {' and '.join(parts)}" if parts else ""
+    chosen = ", its weights chosen on the development part" * bool(search.surface)
+    known = ""
+    if model and (seen := (model.shared or {}).get("test")):
+        known = f" The texts of that model have {seen} of the {result.sentences} test texts."
+    rate = f"{_percent(result.wer)} ({_interval(result)})"
+    return f"That is greedy decoding; a beam search{using}{chosen}, has {rate}.{known}"
 
 
 def _shared(corpus: CorpusUsed) -> dict[str, int]:

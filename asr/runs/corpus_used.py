@@ -18,6 +18,7 @@ from asr.errors import CorpusError
 from asr.manifest import Utterance, identity, manifest_digest
 from asr.recipe import Recipe
 from asr.runs.record import CorpusUsed, LeftOutUtterance, Shared, Split
+from asr.runs.seal import canonical_digest
 from asr.training.selection import LeftOut
 
 Parts = Mapping[str, Sequence[Utterance]]  # train, dev, test
@@ -94,8 +95,12 @@ def describe_corpus(
 
 
 def settings_digest(recipe: Recipe, used: CorpusUsed) -> str:
-    """All that a checkpoint depends on besides the code: SHA-256 of the recipe and of each part's identity."""
-    parts = [recipe.digest(), *(f"{name} {part.digest}" for name, part in sorted(used.splits.items()))]
+    """All that a checkpoint depends on besides the code: SHA-256 of the recipe and of each part's identity.
+
+    The decoder of the recipe is left out: it reads what has been learned.
+    """
+    learning = canonical_digest(recipe.model_dump(mode="json", exclude={"decoder"}))
+    parts = [learning, *(f"{name} {part.digest}" for name, part in sorted(used.splits.items()))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -3,24 +3,30 @@
 Weights are chosen on the development part, whichever part is then scored.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
+from asr.decoding.bundled import load_decoder
+from asr.decoding.priors import Priors
+from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import RunError
-from asr.evaluation.decode import log_probs_of
-from asr.evaluation.decoders import GREEDY, Decoder, Reading, read_all
+from asr.evaluation.decode import log_probs_alone
+from asr.evaluation.decoders import GREEDY, Decoder, Reading, choose, read_all
 from asr.evaluation.hypotheses import Hypothesis, beside_references, score_hypotheses
 from asr.evaluation.significance import Paired, PairedTest, matched_pairs
-from asr.evaluation.tuning import LM_WEIGHTS, WORD_SCORES, Surface, tune
+from asr.evaluation.tuning import Grid, Surface
 from asr.manifest import Utterance, read_manifest
 from asr.model.bundle import Bundle, load_bundle
 from asr.runs.folder import RunFolder
 from asr.runs.outcomes import outcomes_of
 from asr.runs.record import Record, read_record
+from asr.runs.searching import some_of
 from asr.scoring import Score
+from asr.text import normalise
+from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
 
 Part = Literal["dev", "test"]
@@ -45,6 +51,7 @@ class Evaluation:
             "decoder": self.decoder.name,
             "engine": self.engine,
             "settings": None if settings is None else asdict(settings),
+            "prior_weight": self.decoder.prior_weight,
             **self.score.to_json(),
             "against_greedy": None if self.against_greedy is None else asdict(self.against_greedy),
             "real_time_factor": self.real_time_factor,
@@ -75,21 +82,47 @@ class Evaluator:
     def bundle(self) -> Bundle:
         return load_bundle(self.folder.bundle)
 
+    @property
+    def writes_words(self) -> bool:
+        """Whether words are written in the model's tokens, rather than spoken in them (phones)."""
+        return vocabulary_of(self.bundle.tokenizer).writes_words
+
     def utterances(self, part: str) -> Sequence[Utterance]:
         """Those of train, dev or test, as the run had them."""
         if part not in self._utterances:
             self._utterances[part] = list(read_manifest(self.folder.manifest(part)))
         return self._utterances[part]
 
-    def evaluate(self, decoder: Decoder, part: Part, *, choose: bool = False) -> Evaluation:
+    def bundled(self) -> Decoder | None:
+        """The search that the model carries, with its language model and lexicon; None if it carries none.
+
+        Raises:
+            BundleError: a file of it is missing or altered.
+        """
+        if not self.bundle.description.decoder:
+            return None
+        found = load_decoder(self.folder.bundle, self.bundle)
+        return Decoder(
+            "beam",
+            found.used.to_search(),
+            found.model,
+            found.lexicon,
+            found.used.engine,
+            found.priors,
+            found.used.prior_weight,
+        )
+
+    def evaluate(self, decoder: Decoder, part: Part, *, grid: Grid | None = None) -> Evaluation:
         """Scores a decoder on a part.
 
         Args:
-            choose: choose its weights on dev first.
+            grid: choose its weights from these on dev first.
         """
-        surface = self._chosen(decoder) if choose and decoder.settings is not None else None
+        if decoder.priors is None and any((decoder.prior_weight, *(grid.prior_weights if grid else ()))):
+            decoder = replace(decoder, priors=self.priors)
+        surface = self._chosen(decoder, grid) if grid is not None and decoder.settings is not None else None
         if surface:
-            decoder = decoder.weighing(surface.best.lm_weight, surface.best.word_score)
+            decoder = decoder.weighing(surface.best.weights)
         reading = self._read(decoder, part, f"{decoder.name}, {part}")
         hypotheses = self._beside(part, reading.texts)
         seconds = sum(utterance.duration for utterance in self.utterances(part))
@@ -103,47 +136,62 @@ class Evaluator:
             hypotheses=hypotheses,
         )
 
+    def log_probs(self, part: Part) -> list[LogProbs]:
+        """(frames, tokens) natural logarithms of each of its utterances, each heard by itself, and once."""
+        if part not in self._heard:
+            self._heard[part] = list(self._hearing(self.utterances(part), f"hearing {part}"))
+        return self._heard[part]
+
+    @cached_property
+    def priors(self) -> Priors:
+        """Mean posterior of each token on the training part, as a run with a search estimates it."""
+        chosen = some_of(self.utterances("train"), self.record.recipe)
+        return Priors.of(self._hearing(chosen, "hearing train for priors"))
+
+    def _hearing(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
+        heard = log_probs_alone(self.bundle.model, utterances, workers=self.workers)
+        for done, log_probs in enumerate(heard, 1):
+            self.progress(what, done, len(utterances))
+            yield log_probs
+
     def _against_greedy(self, hypotheses: list[Hypothesis], part: Part) -> PairedTest:
         if part not in self._greedy:
             self._greedy[part] = self._beside(part, self._read(GREEDY, part, "").texts)
         return matched_pairs(Paired.of(outcomes_of(self._greedy[part]), outcomes_of(hypotheses)))
 
-    def _chosen(self, decoder: Decoder) -> Surface:
-        lm_weights = (0.0,) if decoder.model is None else LM_WEIGHTS
-
-        def errors(lm_weight: float, word_score: float) -> tuple[int, int]:
-            reading = self._read(decoder.weighing(lm_weight, word_score), "dev", "")
-            score = score_hypotheses(self._beside("dev", reading.texts), 1)
-            return score.words.errors, score.characters.errors
-
-        return tune(
-            errors, lm_weights, WORD_SCORES, partial(self.progress, f"{decoder.name}, weights on dev")
+    def _chosen(self, decoder: Decoder, grid: Grid) -> Surface:
+        if decoder.model is None:
+            grid = replace(grid, lm_weights=(0.0,))
+        return choose(
+            decoder,
+            grid,
+            self.bundle.tokenizer,
+            self.log_probs("dev"),
+            [normalise(utterance.text, self.record.recipe.text) for utterance in self.utterances("dev")],
+            progress=partial(self.progress, f"{decoder.name}, weights on dev"),
         )
 
     def _read(self, decoder: Decoder, part: Part, what: str) -> Reading:
         """`what` is shown; "" for nothing."""
-        progress = partial(self.progress, what) if what else (lambda done, total: None)
-        return read_all(decoder, self.bundle.tokenizer, self._log_probs(part), progress)
+        log_probs = self.log_probs(part)
 
-    def _log_probs(self, part: Part) -> list[LogProbs]:
-        if part not in self._heard:
-            self._heard[part] = log_probs_of(
-                self.bundle.model,
-                self.utterances(part),
-                self.record.recipe.score,
-                workers=self.workers,
-                progress=partial(self.progress, f"hearing {part}"),
-            )
-        return self._heard[part]
+        def shown(done: int) -> None:
+            if what:
+                self.progress(what, done, len(log_probs))
+
+        return read_all(decoder, self.bundle.tokenizer, log_probs, shown)
 
     def _beside(self, part: Part, texts: Sequence[str]) -> list[Hypothesis]:
         return beside_references(self.utterances(part), texts, self.record.recipe.text)
 
 
-def decoders(beam: Decoder) -> list[Decoder]:
-    """Greedy, and the steps from a bare beam search to one with all that `beam` has."""
-    found = [GREEDY, replace(beam, name="beam", model=None, lexicon=None)]
-    if beam.model is not None:
+def decoders(beam: Decoder, tokenizer: Tokenizer) -> list[Decoder]:
+    """Greedy, and the steps from a bare beam search to one with all that `beam` has.
+
+    Phones become words by a lexicon alone, so there is no step with a model before it.
+    """
+    found = [GREEDY, replace(beam, name="beam", model=None, lexicon=None, prior_weight=0.0)]
+    if beam.model is not None and vocabulary_of(tokenizer).writes_words:
         found.append(replace(beam, name="beam + model", lexicon=None))
     if beam.lexicon is not None:
         name = "beam + model + lexicon" if beam.model is not None else "beam + lexicon"

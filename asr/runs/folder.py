@@ -14,7 +14,9 @@ from asr.recipe import Recipe
 RECORD = "record.json"
 # What training needs to go on, and nothing else does.
 CHECKPOINT = "checkpoint.safetensors"
-_TRAINING = (CHECKPOINT, "best.safetensors")
+TOKENIZER = "tokenizer.json"
+TUNING = "tuning.json"
+_TRAINING = (CHECKPOINT, TOKENIZER, TUNING, "best.safetensors")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     @property
+    def tokenizer(self) -> Path:
+        """For processes that follow; only there while the training is under way."""
+        return self.path / TOKENIZER
+
+    @property
+    def tuning(self) -> Path:
+        """What a search has tried on dev; only there until all is tried."""
+        return self.path / TUNING
+
+    @property
     def audit(self) -> Path:
         """Only there when the training began at a checkpoint of another run: which one."""
         return self.path / "audit.json"
@@ -52,8 +64,9 @@ class RunFolder:
     def manifest(self, split: str) -> Path:
         return self.path / "manifests" / f"{split}.jsonl"
 
-    def hypotheses(self, split: str) -> Path:
-        return self.path / "hypotheses" / f"{split}.jsonl"
+    def hypotheses(self, split: str, *, search: bool = False) -> Path:
+        """Of greedy decoding, or of the search besides."""
+        return self.path / "hypotheses" / f"{split}{'-search' * search}.jsonl"
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of every file that a finished run keeps, by its path inside the folder.

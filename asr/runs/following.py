@@ -27,24 +27,27 @@ from asr.runs.folder import RECORD
 from asr.runs.group import Group, device_name
 from asr.runs.learning import Beginning, begin
 from asr.runs.options import RunOptions
+from asr.tokenizer import Tokenizer, tokenizer_from_json
 from asr.training.ranks import Ranks
 from asr.training.reports import Interrupted
 from asr.training.stage import stage
 from asr.training.trainer import Trainer
 
 
-def share_training(group: Group, folder: Path, manifest: Path, settings: str) -> None:
+def share_training(group: Group, folder: Path, manifest: Path, settings: str, tokenizer: Tokenizer) -> None:
     """The lead's side: tells what is learned from, once its run folder has the manifest of it.
 
     Args:
         folder: of the run.
         settings: digest of what the training depends on, as for `Trainer`.
+        tokenizer: others may not have what it was made from, a file that the recipe names.
     """
     ranks = group.ranks
     if ranks.size == 1:
         return
     learned = read_manifest(manifest)
-    ranks.text_from_lead(json.dumps({"settings": settings, "order": digest_of_order(learned)}))
+    order = digest_of_order(learned)
+    ranks.text_from_lead(json.dumps({"settings": settings, "order": order, "tokenizer": tokenizer.to_json()}))
     if _any(ranks, False):  # of another order somewhere, or another corpus: only then are names sent
         ranks.text_from_lead("\n".join(map(_row, learned)))
     with stage(ranks, folder, group.where):
@@ -127,7 +130,7 @@ def _begin(
         with stage(ranks, folder, group.where):
             device = choose_device(device_name(group.placement, options.device), recipe.numerics.determinism)
             mine = read_manifest(Path(paths[ranks.rank - group.placement.local_rank]))
-            beginning = begin(recipe, mine, device)
+            beginning = begin(recipe, mine, device, tokenizer_from_json(told["tokenizer"]))
     return beginning, told["settings"]
 
 

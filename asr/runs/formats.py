@@ -1,6 +1,22 @@
 """Records of older formats, brought to the keys of today. What they do not say stays unsaid: empty or none."""
 
-from typing import Any
+from typing import Any, Final
+
+from pydantic.fields import FieldInfo
+
+
+class Later:
+    """Marks a key that came later than its format, with a default that says nothing: `Annotated[..., LATER]`.
+
+    A record may lack it. One that had it and lost it does not match its seal.
+    """
+
+
+LATER: Final = Later()
+
+
+def came_later(field: FieldInfo) -> bool:
+    return LATER in field.metadata
 
 
 def upgraded(tree: dict[str, Any]) -> dict[str, Any]:

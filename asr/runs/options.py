@@ -10,6 +10,7 @@ class RunOptions:
 
     corpus: Path | None = None  # archive or folder; None downloads the corpus, or makes it
     out: Path | None = None  # run folder; None is named after the recipe
+    files: tuple[Path, ...] = ()  # folders in which files that the recipe names are looked for, in this order
     cache: Path = Path("~/.cache/attest-asr")  # downloaded and unpacked corpora
     device: str = "auto"
     workers: int = 1  # threads on the CPU in each process

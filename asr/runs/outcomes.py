@@ -1,11 +1,17 @@
-"""What became of each utterance, as the record keeps it."""
+"""What became of each utterance, and of all together, as the record keeps it."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 
-from asr.evaluation.hypotheses import Hypothesis
-from asr.runs.record import Outcome
+from asr.evaluation.hypotheses import Hypothesis, score_hypotheses
+from asr.runs.record import Outcome, Result
 from asr.scoring import count_character_errors, count_errors
+
+
+def result_of(hypotheses: Sequence[Hypothesis], bootstrap: int) -> Result:
+    """Their score, as the record keeps it; `bootstrap` is the number of samples for its interval."""
+    return Result.model_validate_json(json.dumps(score_hypotheses(hypotheses, bootstrap).to_json()))
 
 
 def outcomes_of(hypotheses: Sequence[Hypothesis]) -> dict[str, Outcome]:

@@ -4,6 +4,7 @@ A follower is started with the run folder, in which it finds recipe, training ma
 nothing. When the lead ends, in whatever way, the followers notice by the connection and end too.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from asr.recipe_file import load_recipe
 from asr.runs.environment import code_digest
 from asr.runs.folder import RunFolder
 from asr.runs.learning import begin
+from asr.tokenizer import tokenizer_from_json
 from asr.training.joining import count_ready, find_store, join, leave, open_store, say_ready
 from asr.training.ranks import Ranks, with_cards
 from asr.training.reports import Interrupted
@@ -155,7 +157,8 @@ def follow(
     """
     recipe = load_recipe(folder.recipe)
     chosen = choose_device(_device_of(rank, device), recipe.numerics.determinism)
-    beginning = begin(recipe, read_manifest(folder.manifest("train")), chosen)
+    tokenizer = tokenizer_from_json(json.loads(folder.tokenizer.read_text(encoding="utf-8")))
+    beginning = begin(recipe, read_manifest(folder.manifest("train")), chosen, tokenizer)
     store = find_store(port, size)
     say_ready(store)
     trainer = Trainer(

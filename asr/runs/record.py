@@ -2,18 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from asr.decoding.settings_used import SettingsUsed
 from asr.errors import RunError
 from asr.files import write_json
 from asr.recipe import Frozen, Recipe
 from asr.runs.environment import Code, Environment
 from asr.runs.folder import RECORD
-from asr.runs.formats import upgraded
+from asr.runs.formats import LATER, upgraded
 from asr.runs.numerics_used import NumericsUsed
 from asr.runs.seal import seal_of
+from asr.runs.search_used import LanguageModelUsed, LexiconUsed, PointTried
+from asr.runs.tokenizer_used import TokenizerUsed
 
 FORMAT = 2
 
@@ -59,14 +62,6 @@ class CorpusUsed(Frozen):
     left_out: list[LeftOutUtterance]  # of training
     shared: Shared  # what the test part shares with training and development
     waived: list[str]  # kinds of sharing that the recipe allows by name: audio, texts, speakers
-
-
-class TokenizerUsed(Frozen):
-    """Output units."""
-
-    kind: str  # characters or subwords
-    size: int  # tokens, the blank included
-    digest: str  # SHA-256 of its canonical JSON
 
 
 class Counts(Frozen):
@@ -139,6 +134,22 @@ class Outcome(Frozen):
     hypothesis: str  # first 16 hex digits of the SHA-256 of the text that was heard
 
 
+class Searched(Frozen):
+    """What a beam search read, besides greedy decoding: with what, how it was chosen, and what came out."""
+
+    settings: SettingsUsed  # as it read dev and test
+    language_model: LanguageModelUsed | None  # null: it had none
+    lexicon: LexiconUsed | None  # likewise
+    priors: list[
+        float
+    ]  # mean posterior of each token on training data; empty where no weight of them was tried
+    surface: list[PointTried]  # on dev, in the order in which they were tried; empty where weights were given
+    results: dict[str, Result]  # dev, test
+    outcomes: dict[str, dict[str, Outcome]]  # dev, test: by utterance
+    seconds: float  # of the search in the test part, on one core, hearing not counted
+    real_time_factor: float  # these seconds / audio
+
+
 class Session(Frozen):
     """One process that worked on the run; an interrupted run has several."""
 
@@ -146,7 +157,9 @@ class Session(Frozen):
     finished: str  # "" for one that was killed
     workers: int  # threads on the CPU in each process; they do not change the result
     processes: int = 1  # that shared the micro-batches of a step; they do not change it either
-    machines: list[int] = Field(default_factory=list)  # processes on each, where torchrun started them
+    machines: Annotated[list[int], LATER] = Field(
+        default_factory=list
+    )  # processes on each, where torchrun started them
     device: str  # "cpu", or "cuda: " and its name
     code: Code  # which code ran
     peak_memory: int  # bytes; 0 for one that was killed
@@ -182,6 +195,10 @@ class Record(Frozen):
     results: dict[str, Result] = Field(default_factory=dict)  # dev, test
     outcomes: dict[str, dict[str, Outcome]] = Field(default_factory=dict)  # dev, test: by utterance
     times: Times | None = None  # what it took
+    search: Annotated[Searched | None, LATER] = None  # what the recipe's decoder read, if it is a search
+    named_files: Annotated[dict[str, str], LATER] = Field(
+        default_factory=dict
+    )  # SHA-256 of each file that the recipe names, by that name
     files: dict[str, str] = Field(default_factory=dict)  # SHA-256 by path inside the run folder
     checkpoints: dict[str, str] = Field(
         default_factory=dict

@@ -1,48 +1,47 @@
 """One session of a run: corpus, training, decoding, score. The record on disk is renewed after each stage."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 
 import torch
 
 from asr.corpora.prepare import PreparedCorpus, keep_lock, prepare
+from asr.corpora.pronunciations import pronunciations_of
 from asr.errors import AsrError, RunError
-from asr.evaluation.decode import decode
-from asr.evaluation.hypotheses import beside_references, score_hypotheses, write_hypotheses
 from asr.files import sha256_file, write_json, write_text
 from asr.manifest import Utterance, write_manifest
 from asr.model.acoustic import AcousticModel
-from asr.model.bundle import save_bundle, weights_digest
 from asr.numerics import choose_device
 from asr.recipe_file import to_toml
+from asr.runs.best import keep_best
 from asr.runs.corpus_used import Parts, describe_corpus, refuse_leaks, settings_digest, split
 from asr.runs.environment import peak_memory
 from asr.runs.folder import RunFolder
 from asr.runs.following import share_training
+from asr.runs.greedy import GreedyStage
 from asr.runs.group import Group, device_name
-from asr.runs.learning import Beginning, begin
+from asr.runs.learning import Beginning, begin, learned_tokenizer
+from asr.runs.named_files import check_files, digests_of, find_files
 from asr.runs.options import RunOptions
-from asr.runs.outcomes import outcomes_of
 from asr.runs.processes import several
 from asr.runs.record import (
     Epoch,
-    ModelMade,
     Record,
-    Result,
     Times,
-    TokenizerUsed,
     TrailEntry,
     write_record,
 )
+from asr.runs.search_parts import check_parts
+from asr.runs.searching import SearchStage
 from asr.runs.session import new_session, now
+from asr.runs.tokenizer_used import TokenizerUsed, describe_tokenizer
 from asr.runs.watcher import RunWatcher
-from asr.scoring import Score
 from asr.tokenizer import Tokenizer
-from asr.training.checkpoint import copy_checkpoint, read_tensors
+from asr.training.checkpoint import copy_checkpoint
 from asr.training.cursor import Cursor
 from asr.training.reports import Interrupted
 from asr.training.selection import LeftOut
@@ -80,8 +79,10 @@ class Runner:
             if self.options.start is not None:  # the best weights may be from before it
                 raise Interrupted(self.folder.path)
             with self._stage():
-                self._keep_best(beginning.model, beginning.tokenizer, cursor)
+                made = keep_best(self.folder, self.record, beginning.model, beginning.tokenizer, cursor)
+                self._update(model=made)
                 self._score(beginning.model, beginning.tokenizer, parts)
+                self._search(beginning.model, beginning.tokenizer, parts)
         except (Interrupted, KeyboardInterrupt, AsrError):
             self._end_session("interrupted")
             raise
@@ -95,7 +96,17 @@ class Runner:
         with stage(self.group.ranks, self.folder.path, self.group.where) as self._is_vain:
             yield
 
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        """Those that the recipe names; of an audit, which ends with the training, those that it needs."""
+        audit = self.options.start is not None or self.options.last_step > 0
+        return find_files(self.record.recipe, self.options.files, of_training=audit)
+
     def _begin(self) -> tuple[Parts, Beginning]:
+        digests = digests_of(self._files)
+        check_files(
+            digests, self.record.named_files, f"this run ({self.folder.path})", "start over with --fresh"
+        )
         corpus = self._get_corpus()
         parts = split(corpus, self.record.recipe)
         if self.options.check_leaks and (warning := refuse_leaks(parts, self.record.recipe)):
@@ -150,7 +161,7 @@ class Runner:
     def _build(self, corpus: PreparedCorpus, parts: Parts) -> Beginning:
         """What is learned with and from; the record says what that is, and refuses another corpus than before."""
         recipe = self.record.recipe
-        beginning = begin(recipe, parts["train"], self.device)
+        beginning = begin(recipe, parts["train"], self.device, self._tokenizer(corpus, parts))
         left_out = [*(LeftOut(item.id, item.reason) for item in corpus.broken), *beginning.left_out]
         for item in left_out:
             self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")
@@ -169,10 +180,30 @@ class Runner:
             used = used.model_copy(update={"lock": "written"})
         for name, utterances in parts.items():
             write_manifest(self.folder.manifest(name), utterances)
-        tokenizer = beginning.tokenizer
-        made = TokenizerUsed(kind=recipe.tokenizer.kind, size=tokenizer.size, digest=tokenizer.digest())
-        self._update(corpus=used, tokenizer=made)
+        write_json(self.folder.tokenizer, beginning.tokenizer.to_json())
+        if not (self.options.start or self.options.last_step):  # an audit ends with the training
+            check_parts(recipe, beginning.tokenizer, parts["train"], self._files)
+        self._update(
+            corpus=used,
+            tokenizer=self._tokenizer_used(beginning.tokenizer),
+            named_files=digests_of(self._files),
+        )
         return beginning
+
+    def _tokenizer(self, corpus: PreparedCorpus, parts: Parts) -> Tokenizer:
+        recipe, pronunciations = self.record.recipe, None
+        if recipe.tokenizer.kind == "phones":
+            pronunciations = pronunciations_of(recipe, corpus, self._files)
+        return learned_tokenizer(recipe, parts["train"], pronunciations)
+
+    def _tokenizer_used(self, tokenizer: Tokenizer) -> TokenizerUsed:
+        used = describe_tokenizer(tokenizer)
+        if self.record.tokenizer and self.record.tokenizer.digest != used.digest:
+            raise RunError(
+                f"{self.folder.path}: this run began with another tokenizer (other pronunciations, or another version "
+                "of SentencePiece); give it those of before, choose another --out, or start over with --fresh"
+            )
+        return used
 
     def _learn(self, beginning: Beginning, dev: Sequence[Utterance]) -> Cursor:
         assert self.record.corpus is not None  # set by _build
@@ -182,7 +213,9 @@ class Runner:
             options.start is not None and not self.folder.checkpoint.exists()
         ):  # before the followers look for it
             copy_checkpoint(options.start, self.folder.checkpoint)
-        share_training(self.group, self.folder.path, self.folder.manifest("train"), settings)
+        share_training(
+            self.group, self.folder.path, self.folder.manifest("train"), settings, beginning.tokenizer
+        )
         with several(
             options.processes,
             self.folder,
@@ -198,7 +231,7 @@ class Runner:
                 beginning.examples,
                 self.record.recipe,
                 self.folder.path,
-                evaluate=partial(self._evaluate, tokenizer=beginning.tokenizer, dev=dev),
+                evaluate=partial(self._greedy.evaluate, tokenizer=beginning.tokenizer, dev=dev),
                 settings=settings,
                 workers=options.workers,
                 ranks=started if self.group.ranks.size == 1 else self.group.ranks,
@@ -218,66 +251,34 @@ class Runner:
             trail = [TrailEntry.model_validate(entry) for entry in cursor.trail]
             self._update(epochs=epochs, trail=trail)
 
-    def _keep_best(self, model: AcousticModel, tokenizer: Tokenizer, cursor: Cursor) -> None:
-        """Puts the best averaged weights into the model and writes the bundle."""
-        recipe = self.record.recipe
-        best = self.folder.path / "best.safetensors"
-        weights, notes = read_tensors(best)
-        if notes.get("epoch") != str(cursor.best_epoch):
-            raise RunError(
-                f"{best}: weights of epoch {notes.get('epoch')}, and the best is {cursor.best_epoch}; this run was "
-                "interrupted between two versions or machines: start over with --fresh"
-            )
-        model.load_state_dict({name: value.to(self.device) for name, value in weights.items()})
-        model.eval()
-        save_bundle(
-            self.folder.bundle,
-            model,
-            tokenizer,
-            name=recipe.name,
-            text=recipe.text,
-            recipe_digest=self.record.recipe_digest,
-        )
-        made = ModelMade(
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            weights_digest=weights_digest(model.state_dict()),
-            best_epoch=cursor.best_epoch + 1,
-            steps=cursor.total_steps,
-        )
-        self._update(model=made)
-
     def _score(self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts) -> None:
-        """The test part is read here, once, after everything has been decided."""
-        results, outcomes = {}, {}
-        decoding = 0.0
-        for name in ("dev", "test"):
-            started = time.monotonic()
-            progress = partial(self._progress, f"decoding {name}")
-            texts = self._decode(model, tokenizer, parts[name], progress)
-            decoding = time.monotonic() - started  # of the last one: test
-            hypotheses = beside_references(parts[name], texts, self.record.recipe.text)
-            write_hypotheses(self.folder.hypotheses(name), hypotheses)
-            score = score_hypotheses(hypotheses, self.record.recipe.score.bootstrap)
-            results[name] = Result.model_validate_json(json.dumps(score.to_json()))
-            outcomes[name] = outcomes_of(hypotheses)
+        results, outcomes, seconds = self._greedy.score(model, tokenizer, parts)
         times = Times(
             training=sum(epoch.seconds for epoch in self.record.epochs),
-            decoding=decoding,
-            real_time_factor=decoding / sum(utterance.duration for utterance in parts["test"]),
+            decoding=seconds,
+            real_time_factor=seconds / sum(utterance.duration for utterance in parts["test"]),
         )
         self._update(results=results, outcomes=outcomes, times=times)
 
-    def _evaluate(self, model: AcousticModel, tokenizer: Tokenizer, dev: Sequence[Utterance]) -> Score:
-        texts = self._decode(model, tokenizer, dev)
-        hypotheses = beside_references(dev, texts, self.record.recipe.text)
-        return score_hypotheses(hypotheses, self.record.recipe.score.bootstrap)
+    def _search(self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts) -> None:
+        """What the recipe's decoder reads, if it is a search."""
+        made, recipe = self.record.model, self.record.recipe
+        if recipe.decoder.kind == "greedy" or made is None:
+            return
+        stage = SearchStage(
+            self.folder,
+            recipe,
+            made.weights_digest,
+            model,
+            tokenizer,
+            parts,
+            self._files,
+            workers=self.options.workers,
+            progress=self._progress,
+            say=self.watcher.on_message,
+        )
+        self._update(search=stage.run())
 
-    def _decode(
-        self,
-        model: AcousticModel,
-        tokenizer: Tokenizer,
-        utterances: Sequence[Utterance],
-        progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> list[str]:
-        settings = self.record.recipe.score
-        return decode(model, tokenizer, utterances, settings, workers=self.options.workers, progress=progress)
+    @property
+    def _greedy(self) -> GreedyStage:
+        return GreedyStage(self.folder, self.record.recipe, self.options.workers, self._progress)

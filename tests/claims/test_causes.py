@@ -125,6 +125,7 @@ PLANTS: list[tuple[Plant, Kind, str, Places]] = [
     (code, "code", "Attest", (*ANYWHERE, "end", None)),
     (on_the_way, "change between sessions", "what changed on the way", COMPUTED),
     (key(score__batch_utterances=2), "recipe of the score", "recipe key score.batch_utterances", (None,)),
+    (key(decoder={"kind": "beam"}), "recipe of the decoder", "recipe key decoder.kind", (None,)),
 ]
 NAMES = [what for _, _, what, _ in PLANTS]
 

@@ -26,7 +26,7 @@ def test_a_record_by_itself(alone: Path) -> None:
     report = verify(alone, decode=True, audio=True)
     assert report.verdict == "verified"
     made = {name for name, outcome in outcomes(report).items() if outcome != "not checked"}
-    record_alone = "keys status seal recipe counts outcomes interval training trail corpus lock"
+    record_alone = "keys status seal recipe counts outcomes interval training trail search corpus lock"
     assert made == set(record_alone.split())
     reasons = {check.skipped for check in report.checks if check.outcome == "not checked"}
     assert reasons == {"a record by itself; give the run folder"}

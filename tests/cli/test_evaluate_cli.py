@@ -6,6 +6,7 @@ from pathlib import Path
 
 import miniature
 import pytest
+import searched
 
 from asr.cli.main import main
 
@@ -46,7 +47,8 @@ def test_greedy_is_what_the_record_says(run: Path, part: str, capsys: pytest.Cap
 
 def test_every_step_from_greedy_to_all(run: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tree = evaluated(
-        capsys, run, "--part", "test", "--decoder", "beam", "--lm", model, "--lexicon", "train", "--tune"
+        *(capsys, run, "--part", "test", "--decoder", "beam", "--lm", model, "--lexicon", "train", "--tune"),
+        *("--lm-weights", "0.5", "1", "--word-scores", "0", "1", "2"),
     )
     found = {each["decoder"]: each for each in tree["decoders"]}
     assert list(found) == ["greedy", "beam", "beam + model", "beam + model + lexicon"]
@@ -55,7 +57,8 @@ def test_every_step_from_greedy_to_all(run: Path, model: Path, capsys: pytest.Ca
     assert found["greedy"]["against_greedy"] is found["beam"]["chosen_on_dev"] is None
     assert found["beam"]["against_greedy"]["p"] <= 1
     surface = found["beam + model + lexicon"]["chosen_on_dev"]
-    assert len(surface) == len({(point["lm_weight"], point["word_score"]) for point in surface}) == 20
+    tried = {(point["lm_weight"], point["word_score"], point["prior_weight"]) for point in surface}
+    assert len(surface) == len(tried) == 12
     chosen = found["beam + model + lexicon"]["settings"]
     fewest = min(point["word_errors"] for point in surface)
     assert (chosen["lm_weight"], chosen["word_score"]) in {
@@ -94,10 +97,19 @@ def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) 
     assert "--lm-weight weighs a language model" in complaint(
         "evaluate", run, "--decoder", "beam", "--lm-weight", "1"
     )
-    assert "--tune chooses --lm-weight and --word-score" in complaint(
+    assert "--tune chooses --lm-weight; leave it out" in complaint(
         "evaluate", run, "--decoder", "beam", "--lm", model, "--lm-weight", "1", "--tune"
     )
     assert "--tune chooses the weights" in complaint("evaluate", run, "--decoder", "beam", "--tune")
+    assert "--beams is what --tune chooses from; add --tune" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lm", model, "--beams", "5"
+    )
+    assert "--lexicon model is the words of a language model" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lexicon", "model"
+    )
+    assert "--tune: word_scores needs one value or more, each once" in complaint(
+        "evaluate", run, "--decoder", "beam", "--lm", model, "--tune", "--word-scores", "1", "1"
+    )
     assert f"{nowhere}" in complaint("evaluate", nowhere)
     assert f"{nowhere}" in complaint("evaluate", run, "--decoder", "beam", "--lm", nowhere)
     assert f"{nowhere}: not a readable file of words" in complaint(
@@ -115,10 +127,26 @@ def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) 
     )
 
 
-def test_a_model_of_characters_is_no_model_of_words(run: Path, tmp_path: Path, complaint: Complaint) -> None:
+def test_the_search_that_the_model_carries(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without any file, and to the results of its record."""
+    run = searched.finished(tmp_path_factory.getbasetemp() / "searched")
+    record = json.loads((run / "record.json").read_text(encoding="utf-8"))
+    tree = evaluated(capsys, run, "--part", "test", "--decoder", "beam")
+    found = {each["decoder"]: each for each in tree["decoders"]}
+    whole = found["beam + model + lexicon"]
+    for key in ("wer", "cer", "ser", "words", "characters", "wer_interval_95"):
+        assert whole[key] == record["search"]["results"]["test"][key]
+    assert whole["prior_weight"] == record["search"]["settings"]["prior_weight"]
+    assert found["beam"]["prior_weight"] == 0
+
+
+def test_a_model_of_characters(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, model = tmp_path / "text.txt", tmp_path / "letters.arpa"
-    text.write_text("go\nno\nyes\n", encoding="utf-8")
-    assert main(["lm", "train", str(text), "--unit", "character", "-o", str(model)]) == 0
-    assert "a model of characters; --lm takes one of words" in complaint(
-        "evaluate", run, "--decoder", "beam", "--lm", model
-    )
+    text.write_text("go no\nsee yes\none\n", encoding="utf-8")
+    assert main(["lm", "train", str(text), "--unit", "character", "--order", "2", "-o", str(model)]) == 0
+    capsys.readouterr()
+    tree = evaluated(capsys, run, "--decoder", "beam", "--lm", model, "--prior-weight", "0.2")
+    assert tree["decoders"][2]["settings"]["lm_unit"] == "token"
+    assert (tree["decoders"][1]["prior_weight"], tree["decoders"][2]["prior_weight"]) == (0.0, 0.2)

@@ -1,10 +1,12 @@
 """Does decoding again give what the run has: transcripts from the bundle, identities from the audio."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 from asr.claims.checks.corpus import PARTS, read_part
 from asr.claims.checks.hypotheses import read_hypotheses
+from asr.claims.checks.scored import all_scored
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, NotChecked, brief, shown
 from asr.errors import AudioError, BundleError
@@ -14,36 +16,52 @@ Progress = Callable[[str, int, int], None]  # (what, done, total)
 
 
 def check_transcripts(evidence: Evidence, progress: Progress) -> Iterator[Finding]:
-    """Each utterance of dev and test alone, in another order, has the same transcript as in the run's batches."""
-    evidence.need_record()
-    folder = evidence.need_folder()
-    heard = {part: (_readable(evidence, part), read_hypotheses(evidence, part)) for part in ("dev", "test")}
+    """Each utterance of dev and test alone, in another order, has the same transcript as in the run's batches.
+
+    So does the search of the run, with what the bundle carries.
+    """
+    record, folder = evidence.need_record(), evidence.need_folder()
+    scored = all_scored(record)
+    utterances = {part: _readable(evidence, part) for part in ("dev", "test")}
+    before = {each.file(part): _texts(evidence, each.file(part)) for each in scored for part in utterances}
     import torch
 
     from asr.audio import read_audio
+    from asr.decoding.bundled import bundled_reader
     from asr.model.bundle import load_bundle
-    from asr.transcribe.hear import hear
+    from asr.transcribe.hear import posteriors
 
     try:
         bundle = load_bundle(folder.bundle)
+        which: tuple[Literal["greedy", "beam"], ...] = ("greedy", "beam")
+        readers = [bundled_reader(folder.bundle, bundle, name) for name in which[: len(scored)]]
     except BundleError as error:
         raise NotChecked(str(error).replace(f"{folder.path}/", "")) from None
     torch.set_num_threads(1)
     rate = bundle.description.front_end.sample_rate
-    for part, (utterances, file) in heard.items():
-        before = {item.id: item.hypothesis for item in file.hypotheses}
-        for done, utterance in enumerate(_shuffled(utterances), 1):
-            progress(f"decoding {part} again", done, len(utterances))
-            u, what = utterance, f"{file.name}: {utterance.id}"
+    for part in utterances:
+        for done, u in enumerate(_shuffled(utterances[part]), 1):
+            progress(f"decoding {part} again", done, len(utterances[part]))
             try:
                 audio = read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate)
             except AudioError as error:
-                yield Finding("unreadable", what, "", "", str(error))
+                yield Finding("unreadable", f"{scored[0].file(part)}: {u.id}", "", "", str(error))
                 continue
-            text = hear(bundle.model, bundle.tokenizer, [audio.samples])[0]
-            if u.id in before and text != before[u.id]:  # where it is not, the references have been named
-                message = f"decoded alone: {brief(text)}, in the run: {brief(before[u.id])}"
-                yield Finding("other-transcript", what, shown(before[u.id]), shown(text), message)
+            log_probs = posteriors(bundle.model, [audio.samples])[0]
+            for each, reader in zip(scored, readers, strict=True):
+                yield from _same_text(each.file(part), u.id, reader(log_probs).text, before[each.file(part)])
+
+
+def _texts(evidence: Evidence, name: str) -> dict[str, str]:
+    return {item.id: item.hypothesis for item in read_hypotheses(evidence, name).hypotheses}
+
+
+def _same_text(name: str, utterance: str, text: str, before: Mapping[str, str]) -> Iterator[Finding]:
+    """Where an utterance has no hypothesis, the check of references has named it."""
+    if utterance in before and text != before[utterance]:
+        ours, theirs = before[utterance], text
+        message = f"decoded alone: {brief(theirs)}, in the run: {brief(ours)}"
+        yield Finding("other-transcript", f"{name}: {utterance}", shown(ours), shown(theirs), message)
 
 
 def check_audio(evidence: Evidence, progress: Progress) -> Iterator[Finding]:

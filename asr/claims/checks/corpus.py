@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from asr.claims.checks.files import read_lines
-from asr.claims.checks.hypotheses import read_hypotheses
+from asr.claims.checks.hypotheses import HypothesisFile, read_hypotheses
+from asr.claims.checks.scored import all_scored
 from asr.claims.evidence import Evidence
 from asr.claims.findings import NOTHING, Finding, NotChecked, brief, contradiction, differences, shown
 from asr.corpora.leaks import find_leaks
@@ -83,28 +84,35 @@ def check_manifests(evidence: Evidence) -> Iterator[Finding]:
 def check_references(evidence: Evidence) -> Iterator[Finding]:
     """The hypotheses are of the utterances of the manifests, beside their texts."""
     record = evidence.need_record()
-    for part in ("dev", "test"):
-        utterances, file = read_part(evidence, part), read_hypotheses(evidence, part)
-        if isinstance(utterances, Finding):
-            raise NotChecked(f"{utterances.what}: {utterances.message}")
-        if file.findings:
-            raise NotChecked(f"{file.name} cannot be read")
-        texts = [""] * len(utterances)
-        expected = {item.id: item for item in beside_references(utterances, texts, record.recipe.text)}
-        found = {item.id: item for item in file.hypotheses}
-        for name in sorted(expected.keys() | found.keys()):
-            if name not in found or name not in expected:
-                known = "no hypothesis" if name not in found else "no utterance of the manifest"
-                message = f"{name} has {known}" if name not in found else f"{name} is {known}"
-                yield Finding("inconsistent", file.name, "", "", message)
-                continue
-            ours, theirs = found[name], expected[name]
-            for key in ("reference", "speaker"):
-                if getattr(ours, key) != getattr(theirs, key):
-                    by = f"manifests/{part}.jsonl, normalised"
-                    yield contradiction(
-                        f"{file.name}: {name}.{key}", getattr(ours, key), getattr(theirs, key), by
-                    )
+    for scored in all_scored(record):
+        for part in ("dev", "test"):
+            utterances, file = read_part(evidence, part), read_hypotheses(evidence, scored.file(part))
+            if isinstance(utterances, Finding):
+                raise NotChecked(f"{utterances.what}: {utterances.message}")
+            if file.findings:
+                raise NotChecked(f"{file.name} cannot be read")
+            yield from _same_texts(record, part, utterances, file)
+
+
+def _same_texts(
+    record: Record, part: str, utterances: Sequence[Utterance], file: HypothesisFile
+) -> Iterator[Finding]:
+    texts = [""] * len(utterances)
+    expected = {item.id: item for item in beside_references(utterances, texts, record.recipe.text)}
+    found = {item.id: item for item in file.hypotheses}
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found or name not in expected:
+            known = "no hypothesis" if name not in found else "no utterance of the manifest"
+            message = f"{name} has {known}" if name not in found else f"{name} is {known}"
+            yield Finding("inconsistent", file.name, "", "", message)
+            continue
+        ours, theirs = found[name], expected[name]
+        for key in ("reference", "speaker"):
+            if getattr(ours, key) != getattr(theirs, key):
+                by = f"manifests/{part}.jsonl, normalised"
+                yield contradiction(
+                    f"{file.name}: {name}.{key}", getattr(ours, key), getattr(theirs, key), by
+                )
 
 
 def read_part(evidence: Evidence, part: str) -> list[Utterance] | Finding:

@@ -21,7 +21,7 @@ def check_files(evidence: Evidence) -> Iterator[Finding]:
     """Every file that the record lists is there with its SHA-256, and every file of the run is listed."""
     evidence.need_complete()
     listed = _digests(evidence, "files")
-    yield from _unlisted_of_all_runs(listed)
+    yield from _unlisted_of_all_runs(listed, search=bool(evidence.tree.get("search")))
     root = evidence.need_folder().path
     for name, digest in listed.items():
         yield from _compare(root, "files", name, digest, may_be_gone=False)
@@ -127,15 +127,18 @@ def _digests(evidence: Evidence, key: str) -> dict[str, Any]:
     return listed
 
 
-def _unlisted_of_all_runs(listed: dict[str, Any]) -> Iterator[Finding]:
+def _unlisted_of_all_runs(listed: dict[str, Any], *, search: bool) -> Iterator[Finding]:
     run = RunFolder(Path())
     needed = [run.recipe, run.metrics, run.bundle / "model.json", run.bundle / "weights.safetensors"]
-    for path in (*needed, run.hypotheses("dev"), run.hypotheses("test")):
+    needed += [run.hypotheses("dev"), run.hypotheses("test")]
+    if search:
+        parts = [run.hypotheses(part, search=True) for part in ("dev", "test")]
+        needed += [run.bundle / "decoder.json", *parts]
+    for path in needed:
         name = path.as_posix()
         if name not in listed:
-            yield Finding(
-                "missing", f"files.{name}", "nothing", "", "every run has this file, and its digest here"
-            )
+            message = f"every run{' with a search' * search} has this file, and its digest here"
+            yield Finding("missing", f"files.{name}", "nothing", "", message)
 
 
 def _compare(root: Path, key: str, name: str, digest: object, *, may_be_gone: bool) -> Iterator[Finding]:

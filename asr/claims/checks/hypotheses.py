@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from asr.claims.checks.files import read_lines
+from asr.claims.checks.scored import Scored, all_scored
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Code, Finding, NotChecked, contradiction, differences
 from asr.evaluation.hypotheses import Hypothesis, score_hypotheses
@@ -30,39 +31,27 @@ class HypothesisFile:
 def check_hypotheses(evidence: Evidence) -> Iterator[Finding]:
     """Counted again, the hypotheses give the errors beside them, the results and the outcomes of the record."""
     record = evidence.need_record()
-    for part in ("dev", "test"):
-        file = read_hypotheses(evidence, part)
-        yield from file.findings
-        if part in record.results and not file.findings:
-            yield from _same_results(record, part, file)
-            yield from _same_outcomes(record, part, file)
+    for scored in all_scored(record):
+        for part in ("dev", "test"):
+            file = read_hypotheses(evidence, scored.file(part))
+            yield from file.findings
+            if part in scored.results and not file.findings:
+                yield from _same_results(record, scored, part, file)
+                yield from _same_outcomes(record, scored, part, file)
 
 
 def check_interval(evidence: Evidence) -> Iterator[Finding]:
     """Drawn again from the outcomes, the bootstrap gives the interval of the record."""
     evidence.need_format(2)
     record = evidence.need_record()
-    for part in sorted(record.results.keys() & record.outcomes.keys()):
-        outcomes = [outcome for _, outcome in sorted(record.outcomes[part].items())]
-        if sum(outcome.words for outcome in outcomes) < 1:
-            raise NotChecked(f"outcomes.{part} have no words")
-        found, samples = record.results[part].wer_interval_95, record.recipe.score.bootstrap
-        expected = bootstrap_interval(
-            [each.errors for each in outcomes], [each.words for each in outcomes], samples
-        )
-        if found != expected:
-            other = other_versions(record, _DRAWER)
-            by = f"drawn again from outcomes.{part}{other}"
-            remark: Code | None = "other-version" if other else None
-            yield contradiction(
-                f"results.{part}.wer_interval_95", list(found), list(expected), by, remark=remark
-            )
+    for scored in all_scored(record):
+        for part in sorted(scored.results.keys() & scored.outcomes.keys()):
+            yield from _same_interval(record, scored, part)
 
 
-def read_hypotheses(evidence: Evidence, part: str) -> HypothesisFile:
-    """Reads hypotheses/PART.jsonl and counts the errors of each line again."""
-    path = evidence.need_file(evidence.need_folder().hypotheses(part))
-    name = f"hypotheses/{part}.jsonl"
+def read_hypotheses(evidence: Evidence, name: str) -> HypothesisFile:
+    """Reads a file of hypotheses of the run folder and counts the errors of each line again."""
+    path = evidence.need_file(evidence.need_folder().path / name)
     hypotheses: dict[str, Hypothesis] = {}
     findings = []
     for number, tree in read_lines(path, name):
@@ -116,14 +105,32 @@ def _totals(errors: Any) -> tuple[int, int] | None:
     return substitutions + deletions + insertions, hits + substitutions + deletions
 
 
-def _same_results(record: Record, part: str, file: HypothesisFile) -> Iterator[Finding]:
-    found = record.results[part].model_dump(mode="json")
+def _same_interval(record: Record, scored: Scored, part: str) -> Iterator[Finding]:
+    what = f"{scored.prefix}outcomes.{part}"
+    outcomes = [outcome for _, outcome in sorted(scored.outcomes[part].items())]
+    if sum(outcome.words for outcome in outcomes) < 1:
+        raise NotChecked(f"{what} have no words")
+    found, samples = scored.results[part].wer_interval_95, record.recipe.score.bootstrap
+    expected = bootstrap_interval(
+        [each.errors for each in outcomes], [each.words for each in outcomes], samples
+    )
+    if found != expected:
+        other = other_versions(record, _DRAWER)
+        remark: Code | None = "other-version" if other else None
+        key = f"{scored.prefix}results.{part}.wer_interval_95"
+        yield contradiction(
+            key, list(found), list(expected), f"drawn again from {what}{other}", remark=remark
+        )
+
+
+def _same_results(record: Record, scored: Scored, part: str, file: HypothesisFile) -> Iterator[Finding]:
+    found = scored.results[part].model_dump(mode="json")
     try:
         expected = score_hypotheses(file.hypotheses, record.recipe.score.bootstrap).to_json()
     except ValueError as error:  # no words at all
         yield Finding("invalid", file.name, "", "", str(error))
         return
-    for key, ours, theirs in differences(found, expected, f"results.{part}"):
+    for key, ours, theirs in differences(found, expected, f"{scored.prefix}results.{part}"):
         # Rates are compared too, so totals are never excused.
         deciding = _ALIGNERS if key.rpartition(".")[2] in _DIVIDED else _DRAWER if "interval" in key else ()
         excuse = other_versions(record, deciding)
@@ -131,12 +138,12 @@ def _same_results(record: Record, part: str, file: HypothesisFile) -> Iterator[F
         yield contradiction(key, ours, theirs, by, remark="other-version" if excuse else None)
 
 
-def _same_outcomes(record: Record, part: str, file: HypothesisFile) -> Iterator[Finding]:
-    if record.format == 1 or part not in record.outcomes:
+def _same_outcomes(record: Record, scored: Scored, part: str, file: HypothesisFile) -> Iterator[Finding]:
+    if record.format == 1 or part not in scored.outcomes:
         return
-    found = {name: outcome.model_dump(mode="json") for name, outcome in record.outcomes[part].items()}
+    found = {name: outcome.model_dump(mode="json") for name, outcome in scored.outcomes[part].items()}
     expected = {
         name: outcome.model_dump(mode="json") for name, outcome in outcomes_of(file.hypotheses).items()
     }
-    for key, ours, theirs in differences(found, expected, f"outcomes.{part}"):
+    for key, ours, theirs in differences(found, expected, f"{scored.prefix}outcomes.{part}"):
         yield contradiction(key, ours, theirs, f"counted again from {file.name}")

@@ -9,15 +9,13 @@ from pydantic import BaseModel
 
 from asr.claims.evidence import Evidence
 from asr.claims.findings import NOTHING, Finding, brief, shown
+from asr.runs.formats import came_later
 from asr.runs.record import Record
 from asr.runs.seal import SEAL, canonical_digest, seal_of
 
 # Keys that came with format 2, and the one that went.
 _NEW = ("numerics", "trail", "outcomes", "checkpoints", SEAL, "corpus.shared", "corpus.waived")
 _OLD = "corpus.shared_speakers"
-# Keys of a session that came later than its format, with a default that says nothing. A record that had one and lost it
-# does not match its seal.
-_LATER = ("machines",)
 # What the result depends on, of the keys that no model fixes.
 _PACKAGES = (
     "torch",
@@ -50,18 +48,11 @@ def check_keys(evidence: Evidence) -> Iterator[Finding]:
             continue
         if old and (finding.what == _OLD or finding.what in _NEW or finding.what.endswith(".manifest")):
             continue  # looked at below
-        if _came_later(finding):
-            continue
         yield finding
     if old:
         yield from _in_format_1(evidence)
     if evidence.complete:
         yield from _empty(evidence)
-
-
-def _came_later(finding: Finding) -> bool:
-    parts = finding.what.split(".")
-    return finding.code == "missing" and parts[0] == "sessions" and parts[-1] in _LATER
 
 
 def check_status(evidence: Evidence) -> Iterator[Finding]:
@@ -157,7 +148,7 @@ def _walk(model: type[BaseModel], value: Any, key: str, *, defaults: bool) -> It
     for name, field in model.model_fields.items():
         if name in value:
             yield from _inside(field.annotation, value[name], f"{dot}{name}", defaults=defaults)
-        elif defaults or field.is_required():
+        elif (defaults and not came_later(field)) or field.is_required():
             yield _missing(f"{dot}{name}")
 
 

@@ -10,6 +10,7 @@ from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, NotChecked, contradiction, differences
 from asr.errors import BundleError, TrainingError
 from asr.runs.record import Record, TrailEntry
+from asr.runs.tokenizer_used import describe_tokenizer
 from asr.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _step(notes: Mapping[str, str]) -> int:
 def _same_tokenizer(record: Record, tokenizer: Tokenizer) -> Iterator[Finding]:
     if record.tokenizer is None:
         raise NotChecked("the record names no tokenizer")
-    made = {"kind": tokenizer.to_json()["kind"], "size": tokenizer.size, "digest": tokenizer.digest()}
+    made = describe_tokenizer(tokenizer).model_dump(mode="json")
     for key, ours, theirs in differences(record.tokenizer.model_dump(mode="json"), made, "tokenizer"):
         yield contradiction(key, ours, theirs, f"the tokenizer in {_MODEL}")
 

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from asr.claims.checks.scored import all_scored
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, contradiction, differences
 from asr.runs.record import Counts, Epoch, Outcome, Record, Result, Session, TrailEntry
@@ -18,7 +19,11 @@ _HEX = re.compile(r"[0-9a-f]*")
 def check_counts(evidence: Evidence) -> Iterator[Finding]:
     """Each rate is its errors divided by its references, of the development and the test part."""
     record, corpus = evidence.need_record(), evidence.need_corpus()
-    results = [(f"results.{part}", part, result) for part, result in record.results.items()]
+    results = [
+        (f"{scored.prefix}results.{part}", part, result)
+        for scored in all_scored(record)
+        for part, result in scored.results.items()
+    ]
     results += [(f"epochs.{row}.dev", "dev", epoch.dev) for row, epoch in enumerate(record.epochs)]
     for key, part, result in results:
         yield from _rates(key, result)
@@ -27,17 +32,21 @@ def check_counts(evidence: Evidence) -> Iterator[Finding]:
             yield contradiction(f"{key}.sentences", result.sentences, corpus.splits[part].utterances, other)
     if "dev" in record.results:
         for row, epoch in enumerate(record.epochs):
-            yield from _same_references(f"epochs.{row}.dev", epoch.dev, record.results["dev"])
+            yield from _same_references(f"epochs.{row}.dev", epoch.dev, record.results["dev"], "dev")
         yield from _dev_of_the_best(record)
+    for part in record.results.keys() & (record.search.results.keys() if record.search else ()):
+        assert record.search is not None
+        found = record.search.results[part]
+        yield from _same_references(f"search.results.{part}", found, record.results[part], part)
 
 
 def check_outcomes(evidence: Evidence) -> Iterator[Finding]:
     """Added up over utterances, outcomes give the results, and resampled their interval."""
     evidence.need_format(2)
     record = evidence.need_record()
-    for part in sorted(record.outcomes.keys() | record.results.keys()):
-        if part in record.outcomes and part in record.results:
-            yield from _sums(part, record.outcomes[part], record.results[part])
+    for scored in all_scored(record):
+        for part in sorted(scored.outcomes.keys() & scored.results.keys()):
+            yield from _sums(scored.prefix, part, scored.outcomes[part], scored.results[part])
 
 
 def check_training(evidence: Evidence) -> Iterator[Finding]:
@@ -102,11 +111,11 @@ def _errors(counts: Counts) -> int:
     return counts.substitutions + counts.deletions + counts.insertions
 
 
-def _same_references(key: str, found: Result, expected: Result) -> Iterator[Finding]:
+def _same_references(key: str, found: Result, expected: Result, part: str) -> Iterator[Finding]:
     for name in ("words", "characters"):
         ours, theirs = (getattr(result, name).reference_length for result in (found, expected))
         if ours != theirs:
-            by = f"results.dev.{name}.reference_length, of the same references"
+            by = f"results.{part}.{name}.reference_length, of the same references"
             yield contradiction(f"{key}.{name}.reference_length", ours, theirs, by)
 
 
@@ -121,8 +130,8 @@ def _dev_of_the_best(record: Record) -> Iterator[Finding]:
             yield contradiction(key, ours, theirs, f"epochs.{best - 1}.dev, of the same weights")
 
 
-def _sums(part: str, outcomes: dict[str, Outcome], result: Result) -> Iterator[Finding]:
-    key, every = f"outcomes.{part}", outcomes.values()
+def _sums(prefix: str, part: str, outcomes: Mapping[str, Outcome], result: Result) -> Iterator[Finding]:
+    key, every = f"{prefix}outcomes.{part}", outcomes.values()
     for name, found, expected, by in (
         ("words", sum(each.words for each in every), result.words.reference_length, "words.reference_length"),
         ("errors", sum(each.errors for each in every), _errors(result.words), "words: errors"),
@@ -135,9 +144,9 @@ def _sums(part: str, outcomes: dict[str, Outcome], result: Result) -> Iterator[F
         ("errors", sum(each.errors > 0 for each in every), result.wrong_sentences, "wrong_sentences"),
     ):
         if found != expected:
-            yield contradiction(f"{key}.*.{name}", found, expected, f"results.{part}.{by}")
+            yield contradiction(f"{key}.*.{name}", found, expected, f"{prefix}results.{part}.{by}")
     if len(outcomes) != result.sentences:
-        yield contradiction(key, len(outcomes), result.sentences, f"results.{part}.sentences")
+        yield contradiction(key, len(outcomes), result.sentences, f"{prefix}results.{part}.sentences")
     for name, each in outcomes.items():
         if min(each.words, each.errors, each.characters) < 0 or not _is_hex(each.hypothesis, 16):
             message = "counts are 0 or more, and hypothesis is 16 hexadecimal digits"

@@ -1,0 +1,182 @@
+"""Is the search of a record the one that its recipe asks for, chosen as it says, and the one in its bundle."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from asr.claims.checks.corpus import read_part
+from asr.claims.evidence import Evidence
+from asr.claims.findings import Finding, NotChecked, contradiction, differences
+from asr.errors import BundleError
+from asr.evaluation.tuning import Grid, Point, Surface
+from asr.lm.text import sha256_of_text
+from asr.recipe import Decoder, Recipe
+from asr.recipe_file import named_files
+from asr.runs.record import Record, Searched
+from asr.runs.search_used import digest_of_texts
+from asr.text import normalise
+
+if TYPE_CHECKING:
+    from asr.decoding.lexicon import Lexicon
+
+_FILE = "model/decoder.json"
+
+
+def check_search(evidence: Evidence) -> Iterator[Finding]:
+    """What was searched with is what the recipe says; of all that was tried on dev, it is the best."""
+    record = evidence.need_record()
+    yield from _names(record)
+    wanted, search = record.recipe.decoder, record.search
+    if (wanted.kind == "beam") != (search is not None):
+        by = f'recipe.decoder.kind = "{wanted.kind}"'
+        yield contradiction("search", "a search" if search else None, "a search" if not search else None, by)
+    if search is None:
+        return
+    asked = _asked(wanted, search)
+    found = _same_keys(search.model_dump(mode="json"), asked)
+    for key, ours, theirs in differences(found, asked, "search"):
+        yield contradiction(key, ours, theirs, "recipe.decoder")
+    yield from _chosen(wanted, search)
+    for key, part in (("language_model", search.language_model), ("lexicon", search.lexicon)):
+        if (part is not None) != bool(getattr(wanted, key)):
+            yield contradiction(
+                f"search.{key}", part and part.source, getattr(wanted, key), f"recipe.decoder.{key}"
+            )
+
+
+def check_decoder(evidence: Evidence) -> Iterator[Finding]:
+    """The bundle carries that search, with that language model and lexicon; what was made of train comes out of it."""
+    record, folder = evidence.need_record(), evidence.need_folder()
+    search = record.search
+    for name in ("model.json", "weights.safetensors"):
+        evidence.need_file(folder.bundle / name)
+    from asr.decoding.bundled import lexicon_text, load_decoder
+    from asr.decoding.vocabulary import vocabulary_of
+    from asr.model.bundle import load_bundle
+
+    try:
+        bundle = load_bundle(folder.bundle)
+        if search is None:
+            if bundle.description.decoder:
+                yield contradiction("search", None, "a search", "model/model.json")
+            return
+        decoder = load_decoder(folder.bundle, bundle)
+    except BundleError as error:
+        yield Finding("invalid", _FILE, "", "", str(error).replace(f"{folder.path}/", ""))
+        return
+    ours, theirs = (each.model_dump(mode="json") for each in (search.settings, decoder.used))
+    for key, found, expected in differences(ours, theirs, "search.settings"):
+        yield contradiction(key, found, expected, _FILE)
+    priors = list(decoder.priors.values) if decoder.priors else []
+    for key, found, expected in differences(search.priors, priors, "search.priors"):
+        yield contradiction(key, found, expected, _FILE)
+    digest = ""
+    if decoder.lexicon is not None:
+        text = lexicon_text(decoder.lexicon, vocabulary_of(bundle.tokenizer))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+    yield from _same_digest("lexicon", search.lexicon.sha256 if search.lexicon else "", digest)
+    arpa = decoder.model.path if decoder.model else None
+    model = search.language_model
+    yield from _same_digest(
+        "language_model", model.sha256 if model else "", sha256_of_text(arpa) if arpa else ""
+    )
+    if model is not None and decoder.model is not None and list(decoder.model.ngrams) != model.ngrams:
+        yield contradiction("search.language_model.ngrams", model.ngrams, list(decoder.model.ngrams), _FILE)
+    yield from _made_of_train(evidence, record.recipe, search, decoder.lexicon)
+
+
+def _names(record: Record) -> Iterator[Finding]:
+    """Each file that the recipe names has its digest, and no other."""
+    expected = sorted(set(named_files(record.recipe).values()))
+    if sorted(record.named_files) != expected:
+        yield contradiction("named_files", sorted(record.named_files), expected, "names in the recipe")
+
+
+def _asked(wanted: Decoder, search: Searched) -> dict[str, Any]:
+    """What the recipe fixes, by the keys of the record."""
+    closed = wanted.lexicon and not wanted.open_lexicon
+    asked: dict[str, Any] = {
+        "settings": {
+            "lm_unit": "word" if wanted.unit == "word" else "token",
+            "unknown_score": None if closed else wanted.unknown_score,
+        }
+    }
+    if not wanted.tune:
+        weight = wanted.lm_weight if wanted.language_model else 0.0
+        asked["settings"] |= {"lm_weight": weight, "word_score": wanted.word_score}
+        asked["settings"] |= {"prior_weight": wanted.prior_weight, "beam": wanted.beam}
+    if search.language_model and wanted.language_model:
+        asked["language_model"] = {"source": wanted.language_model, "unit": wanted.unit}
+    if search.lexicon and wanted.lexicon:
+        asked["lexicon"] = {"source": wanted.lexicon, "open": wanted.open_lexicon}
+    return asked
+
+
+def _same_keys(tree: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Of a tree the keys that the other one has."""
+    return {
+        key: _same_keys(tree[key], value) if isinstance(value, dict) else tree[key]
+        for key, value in asked.items()
+    }
+
+
+def _chosen(wanted: Decoder, search: Searched) -> Iterator[Finding]:
+    """The surface is the grid of the recipe, and the search has the weights of its best point."""
+    points = tuple(Point(**point.model_dump()) for point in search.surface)
+    if not wanted.tune:
+        if points:
+            yield contradiction("search.surface", len(points), 0, "recipe.decoder.tune = false")
+        return
+    tried, expected = [list(point.weights) for point in points], [list(each) for each in Grid.of(wanted)]
+    if tried != expected:
+        yield contradiction(
+            "search.surface", len(tried), len(expected), "the lists of recipe.decoder, each pair once"
+        )
+        return
+    best = Surface(points).best
+    for key, theirs in best.weights._asdict().items():
+        if getattr(search.settings, key) != theirs:
+            by = "the best point of search.surface"
+            yield contradiction(f"search.settings.{key}", getattr(search.settings, key), theirs, by)
+    if "dev" in search.results:
+        result = search.results["dev"]
+        for key, counts in (("word_errors", result.words), ("character_errors", result.characters)):
+            errors = counts.substitutions + counts.deletions + counts.insertions
+            if getattr(best, key) != errors:
+                row = points.index(best)
+                yield contradiction(
+                    f"search.surface.{row}.{key}", getattr(best, key), errors, "search.results.dev"
+                )
+
+
+def _same_digest(key: str, found: str, expected: str) -> Iterator[Finding]:
+    if found != expected:
+        yield contradiction(
+            f"search.{key}.sha256", found or None, expected or None, "the files of the bundle"
+        )
+
+
+def _made_of_train(
+    evidence: Evidence, recipe: Recipe, search: Searched, lexicon: "Lexicon | None"
+) -> Iterator[Finding]:
+    """The texts of the training part are those that the language model and the lexicon were made of."""
+    model = search.language_model
+    sources = {part.source for part in (model, search.lexicon) if part}
+    if "train" not in sources:
+        return
+    train = read_part(evidence, "train")
+    if isinstance(train, Finding):
+        raise NotChecked(f"{train.what}: {train.message}")
+    texts = [normalise(utterance.text, recipe.text) for utterance in train]
+    if model is not None and model.source == "train":
+        found = {"sha256": digest_of_texts(texts), "sentences": sum(bool(text) for text in texts)}
+        claimed = [each.model_dump(mode="json") for each in model.texts]
+        for key, ours, theirs in differences(
+            claimed, [{"name": "train", **found}], "search.language_model.texts"
+        ):
+            yield contradiction(key, ours, theirs, "manifests/train.jsonl")
+    if search.lexicon is not None and lexicon is not None and search.lexicon.source == "train":
+        said = {word for text in texts for word in text.split()}
+        if strange := sorted({word for word, _ in lexicon.spellings} - said):
+            message = f"has {len(strange)} words that no training text has: {', '.join(strange[:5])}"
+            yield Finding("inconsistent", "model/lexicon.txt", "", "", message)

@@ -1,0 +1,246 @@
+"""The decoder that a bundle carries: a search with its weights, its language model and its lexicon.
+
+decoder.json            format, engine, weights and pruning, digests of the other two
+language_model.arpa.gz  n-grams of words or of tokens, if there is a language model
+lexicon.txt             a line for each spelling: the word, a tab, the names of its tokens, if there is a lexicon
+
+model.json holds the digest of decoder.json, so a decoder that was lost or exchanged is noticed.
+"""
+
+import gzip
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ValidationError
+
+from asr.decoding.lexicon import Lexicon
+from asr.decoding.ngram_model import NgramModel
+from asr.decoding.priors import Priors
+from asr.decoding.reader import Reader, greedy_reader, search_reader
+from asr.decoding.search import Search
+from asr.decoding.settings_used import SettingsUsed
+from asr.decoding.vocabulary import Vocabulary, vocabulary_of
+from asr.errors import BundleError, LanguageModelError
+from asr.files import sha256_file, whole_file, write_json, write_text
+from asr.lm.text import open_text
+from asr.recipe import Frozen
+from asr.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from asr.model.bundle import Bundle
+
+FORMAT = 1
+DECODER, LANGUAGE_MODEL, LEXICON = "decoder.json", "language_model.arpa.gz", "lexicon.txt"
+FILES = (DECODER, LANGUAGE_MODEL, LEXICON)
+_BLOCK = 1 << 20  # bytes
+
+
+class DecoderDescription(Frozen):
+    """decoder.json."""
+
+    format: int
+    settings: SettingsUsed
+    language_model: str  # SHA-256 of language_model.arpa.gz; "" without one
+    lexicon: str  # SHA-256 of lexicon.txt; "" without one
+    priors: tuple[
+        float, ...
+    ]  # mean posterior of each token on training data; empty where none were estimated
+
+
+@dataclass(frozen=True)
+class BundledDecoder:
+    """A search as a bundle has it, and what it needs."""
+
+    used: SettingsUsed
+    model: NgramModel | None
+    lexicon: Lexicon | None
+    priors: Priors | None
+
+    def reader(self, tokenizer: Tokenizer, n_best: int = 1) -> Reader:
+        """What reads the log-probs as they are heard. Errors are those of `search`."""
+        search = self.search(vocabulary_of(tokenizer), n_best)
+        return search_reader(search, tokenizer, priors=self.priors, prior_weight=self.used.prior_weight)
+
+    def search(self, vocabulary: Vocabulary, n_best: int = 1) -> Search:
+        """Made ready, with the engine that the weights were chosen with, for log-probs without their priors.
+
+        Raises:
+            ValueError: its parts do not fit together.
+            ModuleNotFoundError: flashlight-text is that engine, and is not installed.
+        """
+        return Search(
+            self.used.to_search(n_best),
+            vocabulary=vocabulary,
+            lexicon=self.lexicon,
+            model=self.model,
+            engine=self.used.engine,
+        )
+
+
+def bundled_reader(
+    folder: Path, bundle: "Bundle", which: Literal["greedy", "beam"] | None = None, *, n_best: int = 1
+) -> Reader:
+    """How a bundle's log-probs are read.
+
+    Args:
+        folder: of the bundle.
+        which: None is the search where the bundle carries one, else greedy.
+        n_best: readings that a search gives, at most.
+
+    Raises:
+        BundleError: a search was asked for and the bundle carries none, or a file of it is missing or altered; the
+            message names it.
+    """
+    if which == "greedy" or (which is None and not bundle.description.decoder):
+        return greedy_reader(bundle.tokenizer)
+    decoder = load_decoder(folder, bundle)
+    try:
+        return decoder.reader(bundle.tokenizer, n_best)
+    except ValueError as error:
+        raise BundleError(f"{folder / DECODER}: {error}") from None
+    except ModuleNotFoundError:
+        raise BundleError(
+            f"{folder / DECODER}: its weights were chosen with flashlight-text: pip install 'attest-asr[search]'"
+        ) from None
+
+
+def save_decoder(
+    folder: Path,
+    used: SettingsUsed,
+    vocabulary: Vocabulary,
+    *,
+    language_model: Path | None = None,
+    lexicon: Lexicon | None = None,
+    priors: Priors | None = None,
+) -> str:
+    """Writes a decoder into the folder of a bundle; decoder.json comes last.
+
+    Args:
+        language_model: an ARPA file, compressed or not.
+
+    Returns:
+        SHA-256 of decoder.json, for model.json (`asr.model.bundle.name_decoder`).
+    """
+    if language_model is not None:
+        _pack(language_model, folder / LANGUAGE_MODEL)
+    if lexicon is not None:
+        lines = [f"{word}\t{' '.join(map(vocabulary.name, tokens))}\n" for word, tokens in lexicon.spellings]
+        write_text(folder / LEXICON, "".join(lines))
+    description = DecoderDescription(
+        format=FORMAT,
+        settings=used,
+        language_model=sha256_file(folder / LANGUAGE_MODEL) if language_model is not None else "",
+        lexicon=sha256_file(folder / LEXICON) if lexicon is not None else "",
+        priors=priors.values if priors is not None else (),
+    )
+    write_json(folder / DECODER, description.model_dump(mode="json"))
+    return sha256_file(folder / DECODER)
+
+
+def lexicon_text(lexicon: Lexicon, vocabulary: Vocabulary) -> str:
+    """What lexicon.txt says of a lexicon."""
+    lines = [f"{word}\t{' '.join(map(vocabulary.name, tokens))}\n" for word, tokens in lexicon.spellings]
+    return "".join(lines)
+
+
+def load_decoder(folder: Path, bundle: "Bundle") -> BundledDecoder:
+    """Reads the decoder of a bundle, every file checked against its digest.
+
+    Raises:
+        BundleError: there is none, or a file is missing, altered, or of another format; the message names it.
+    """
+    if not bundle.description.decoder:
+        raise BundleError(
+            f"{folder}: this model carries no search; read it greedily, or evaluate one with `asr evaluate`"
+        )
+    _check(folder / DECODER, bundle.description.decoder, "model.json")
+    description = _description(folder / DECODER)
+    model = lexicon = None
+    if description.language_model:
+        _check(folder / LANGUAGE_MODEL, description.language_model, DECODER)
+        try:
+            model = NgramModel.read(folder / LANGUAGE_MODEL)
+        except LanguageModelError as error:
+            raise BundleError(str(error)) from None
+    if description.lexicon:
+        _check(folder / LEXICON, description.lexicon, DECODER)
+        lexicon = _lexicon(folder / LEXICON, vocabulary_of(bundle.tokenizer))
+    return BundledDecoder(
+        description.settings, model, lexicon, _priors(folder / DECODER, description, bundle)
+    )
+
+
+def _check(path: Path, expected: str, says: str) -> None:
+    if not path.is_file():
+        raise BundleError(f"{path}: missing, and {says} names it; get the bundle again")
+    found = sha256_file(path)
+    if found != expected:
+        raise BundleError(
+            f"{path}: altered or damaged: SHA-256 is {found[:12]}…, {says} says {expected[:12]}…; get the bundle again"
+        )
+
+
+def _description(path: Path) -> DecoderDescription:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: not a readable JSON file ({error})") from None
+    version = tree.get("format") if isinstance(tree, dict) else None
+    if version != FORMAT:
+        raise BundleError(f"{path}: decoder format {version!r}; this version of Attest reads format {FORMAT}")
+    try:
+        description = DecoderDescription.model_validate_json(json.dumps(tree))
+        description.settings.to_search()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BundleError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}") from None
+    return description
+
+
+def _priors(path: Path, description: DecoderDescription, bundle: "Bundle") -> Priors | None:
+    if not description.priors and not description.settings.prior_weight:
+        return None
+    if len(description.priors) != bundle.tokenizer.size:
+        raise BundleError(
+            f"{path}: priors of {len(description.priors)} tokens, and the model has {bundle.tokenizer.size}; get the "
+            "bundle again"
+        )
+    try:
+        return Priors(description.priors)
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}") from None
+
+
+def _lexicon(path: Path, vocabulary: Vocabulary) -> Lexicon:
+    tokens = {vocabulary.name(token): token for token in range(1, vocabulary.size)}
+    spellings = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], 1):
+        word, tab, spelled = line.partition("\t")
+        unknown = [name for name in spelled.split(" ") if name not in tokens]
+        if not tab or unknown:
+            found = (
+                f"no token {unknown[0]!r} in the model" if tab else "expected a word, a tab and its tokens"
+            )
+            raise BundleError(f"{path}:{number}: {found}; get the bundle again")
+        spellings.append((word, [tokens[name] for name in spelled.split(" ")]))
+    try:
+        return Lexicon(spellings)
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}") from None
+
+
+def _pack(source: Path, target: Path) -> None:
+    """A compressed copy whose bytes depend on what the file says alone."""
+    with ExitStack() as stack:
+        raw = stack.enter_context(stack.enter_context(whole_file(target)).open("wb"))
+        text = stack.enter_context(open_text(source))
+        packed = stack.enter_context(
+            gzip.GzipFile("", "wb", 6, raw, mtime=0)
+        )  # no name, no time in its header
+        while block := text.read(_BLOCK):
+            packed.write(block)
