@@ -45,5 +45,17 @@ class RunError(AsrError):
     """A run folder is missing, incomplete, or belongs to other settings."""
 
 
+class AlignmentError(AsrError):
+    """A text cannot be laid over its audio."""
+
+
 class LanguageModelError(AsrError):
     """A language model, its text or its file cannot be used."""
+
+
+class ConfidenceError(AsrError):
+    """A confidence estimator, or the data to fit one, cannot be used."""
+
+
+class PronunciationError(AsrError):
+    """A pronunciation lexicon is missing or malformed, or lacks words."""
