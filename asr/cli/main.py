@@ -8,10 +8,23 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from asr.cli import compare, crate, evaluate, lm, reproduce, run, shards, show, transcribe, verify
+from asr.cli import (
+    align,
+    compare,
+    confidence,
+    crate,
+    evaluate,
+    lm,
+    reproduce,
+    run,
+    shards,
+    show,
+    transcribe,
+    verify,
+)
 from asr.errors import AsrError
 
-COMMANDS = (run, show, transcribe, verify, reproduce, compare, evaluate, crate, shards, lm)
+COMMANDS = (run, show, transcribe, align, verify, reproduce, compare, evaluate, crate, shards, lm, confidence)
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 

@@ -27,10 +27,12 @@ from asr.errors import CorpusError
 
 # Values of eSpeak NG's speak_lib.h.
 SYNCHRONOUS = 2  # output mode: samples go to the callback, and Synth returns when all are made
+PHONEME_EVENTS = 1  # tell where each phoneme begins, too
 DO_NOT_EXIT = 0x8000  # report missing voice files instead of ending the process
 UTF8 = 1
 FROM_CHARACTER = 1
 RATE, PITCH, RANGE, WORD_GAP = 1, 3, 4, 7
+NO_MORE_EVENTS, WORD, PHONEME = 0, 1, 7
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,16 @@ class Speech:
     seed: int = 1  # of the voice's own irregularity, 31 bits
 
 
+@dataclass(frozen=True)
+class Event:
+    """Something that begins in the speech, as eSpeak NG tells while it makes it."""
+
+    kind: str  # "word" or "phoneme"
+    sample: int
+    character: int  # of the text, 0 the first: where the word stands; that of its word, of a phoneme
+    name: str  # of a phoneme in eSpeak's alphabet: "_" and what begins with it is a pause
+
+
 class Synthesiser:
     """An eSpeak NG process, to be used in a `with` statement and from one thread at a time.
 
@@ -56,14 +68,18 @@ class Synthesiser:
     version: str  # of eSpeak NG
     sample_rate: int  # Hz, of every WAV file it writes
 
-    def __init__(self) -> None:
+    def __init__(self, *, events: bool = False) -> None:
+        """
+        Args:
+            events: whether `say` tells where words and phonemes begin.
+        """
         if find_spec("espeakng_loader") is None:
             raise CorpusError(
                 "synthetic speech needs eSpeak NG, which is not installed; in the source tree, pip install -e '.[demo]'"
             )
         # A session of its own: Ctrl-C reaches us only, and the end of its input ends it.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "asr.corpora.espeak"],
+            [sys.executable, "-m", "asr.corpora.espeak", *(["--events"] if events else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -75,8 +91,11 @@ class Synthesiser:
             raise
         self.version, self.sample_rate = greeting["version"], greeting["sample_rate"]
 
-    def say(self, speech: Speech, path: Path) -> None:
+    def say(self, speech: Speech, path: Path) -> list[Event]:
         """Writes `speech` to `path` as a WAV file: mono, 16 bits, `sample_rate` Hz.
+
+        Returns:
+            What begins where, in the order of the speech, if that was asked for.
 
         Raises:
             CorpusError: eSpeak NG refuses the voice, a setting or the text; the message says which.
@@ -86,7 +105,8 @@ class Synthesiser:
             assert self._process.stdin is not None
             self._process.stdin.write(request.encode())
             self._process.stdin.flush()
-        self._answer(f"{speech.text!r} in voice {speech.voice}")
+        answer = self._answer(f"{speech.text!r} in voice {speech.voice}")
+        return [Event(*event) for event in answer.get("events", ())]
 
     def close(self) -> None:
         """Ends the process. Asking twice does no harm."""
@@ -126,10 +146,25 @@ class _RefusedError(Exception):
     """The library would not do something; the message says what, and its code."""
 
 
+class _Event(ctypes.Structure):
+    """espeak_EVENT."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("message", ctypes.c_uint),
+        ("position", ctypes.c_int),  # characters, the first being 1
+        ("length", ctypes.c_int),
+        ("milliseconds", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    )
+
+
 class _Library:
     """eSpeak NG by ctypes. Every return code is checked."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: bool = False) -> None:
         import espeakng_loader
 
         self._voices = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
@@ -141,19 +176,33 @@ class _Library:
             ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p,
         ]  # fmt: skip
         data = str(espeakng_loader.get_data_path()).encode()
-        self.sample_rate = int(self._calls.espeak_Initialize(SYNCHRONOUS, 0, data, DO_NOT_EXIT))
+        wanted = DO_NOT_EXIT | (PHONEME_EVENTS if events else 0)
+        self.sample_rate = int(self._calls.espeak_Initialize(SYNCHRONOUS, 0, data, wanted))
         if self.sample_rate <= 0:
             raise _RefusedError(f"cannot start with the voice files in {data.decode()} ({self.sample_rate})")
         self.version = self._calls.espeak_Info(None).decode()
         self._pcm = bytearray()
+        self.events: list[tuple[str, int, int, str]] | None = [] if events else None
         callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = callback(self._take)  # kept: the library holds only its address
         self._calls.espeak_SetSynthCallback(self._callback)
 
-    def _take(self, samples: int | None, count: int, _events: int | None) -> int:
+    def _take(self, samples: int | None, count: int, events: int | None) -> int:
         if samples and count > 0:
             self._pcm += ctypes.string_at(samples, 2 * count)
+        if events and self.events is not None:
+            self._note(ctypes.cast(events, ctypes.POINTER(_Event)), self.events)
         return 0  # go on
+
+    def _note(self, events: Any, noted: list[tuple[str, int, int, str]]) -> None:
+        number = 0
+        while (event := events[number]).type != NO_MORE_EVENTS:
+            number += 1
+            if event.type == WORD:
+                noted.append(("word", event.sample, event.position - 1, ""))
+            elif event.type == PHONEME:
+                name = event.name.decode(errors="replace")
+                noted.append(("phoneme", event.sample, event.position - 1, name))
 
     def speak(self, request: dict[str, Any]) -> bytes:
         """Native 16-bit samples. To be called once in a process."""
@@ -193,6 +242,8 @@ def _speak_in_child(library: _Library, request: dict[str, Any]) -> dict[str, Any
             pcm = library.speak(request)
             write_wav(Path(request["path"]), pcm, library.sample_rate)
             answer = {"samples": len(pcm) // 2}
+            if library.events is not None:
+                answer["events"] = library.events
         except (_RefusedError, OSError) as error:
             answer = {"error": str(error)}
         except Exception as error:  # noqa: BLE001 - a bug; it is raised on our side
@@ -220,7 +271,7 @@ def main() -> None:
     """The process of its own: requests on standard input, answers on standard output, until input ends."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        library = _Library()
+        library = _Library(events="--events" in sys.argv[1:])
     except (_RefusedError, ImportError, OSError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return

@@ -10,6 +10,7 @@ from asr.tokenizer import BLANK
 
 Readings = Sequence[Sequence[int]]
 Scores = npt.NDArray[np.float64]
+States = npt.NDArray[np.intp]
 
 
 def log_probs_of(matrix: Matrix, readings: Readings, separator: int | None = None) -> list[float]:
@@ -39,6 +40,14 @@ def first_frames(matrix: Matrix, readings: Readings, separator: int | None = Non
         As many frames as the reading has tokens. Of equally good alignments the one that comes to each token as early
         as it can.
     """
+    return [_begins(path) for path in best_states(matrix, readings, separator)]
+
+
+def best_states(matrix: Matrix, readings: Readings, separator: int | None = None) -> list[States]:
+    """(frames,) the states of the best alignment of each reading: 0 a blank, 1 its first token, 2 a blank, and so on.
+
+    Arguments as above; where there is no alignment of a probability above 0, what is returned is none.
+    """
     states = CtcStates(readings, separator)
     scores = states.before()
     steps = np.zeros(
@@ -52,7 +61,7 @@ def first_frames(matrix: Matrix, readings: Readings, separator: int | None = Non
         scores[:, 2:] = np.maximum(best, skip) + states.best_of(frame)
     blank, token = states.ends(scores)
     last = np.array(states.widths, dtype=np.intp) - 1 - (token > blank)
-    return [_begins(steps[:, row], int(state)) for row, state in enumerate(last)]
+    return [_back(steps[:, row], int(state)) for row, state in enumerate(last)]
 
 
 class CtcStates:
@@ -105,10 +114,17 @@ class CtcStates:
         return np.stack([scores[rows, last], scores[rows, last - 1]])
 
 
-def _begins(steps: npt.NDArray[np.int8], state: int) -> tuple[int, ...]:
-    found = [0] * ((state + 1) // 2)
+def _back(steps: npt.NDArray[np.int8], state: int) -> States:
+    path = np.empty(len(steps), dtype=np.intp)
     for frame in range(len(steps) - 1, -1, -1):
-        if state % 2:
-            found[state // 2] = frame
+        path[frame] = state
         state -= int(steps[frame, state])
-    return tuple(found)
+    return path
+
+
+def _begins(path: States) -> tuple[int, ...]:
+    """The first frame of each token."""
+    if not len(path):
+        return ()
+    begins = np.flatnonzero(np.diff(path, prepend=0))
+    return tuple(begins[path[begins] % 2 == 1].tolist())

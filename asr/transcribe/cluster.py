@@ -19,7 +19,7 @@ from typing import Any
 
 from asr.errors import AsrError, AudioError
 from asr.numerics import available_cores, pin
-from asr.transcribe.transcript import Found
+from asr.transcribe.transcript import Found, Wanted
 
 TASK = 64  # files that an actor gets at a time
 RETRIES = 1  # of a task whose actor was lost
@@ -27,7 +27,12 @@ LONGEST = 40  # characters of the folder for temporary ones
 
 
 def transcribe_on_cluster(
-    model: str | Path, files: Iterable[str | Path | None], *, actors: int = 0, device: str = "cpu"
+    model: str | Path,
+    files: Iterable[str | Path | None],
+    *,
+    actors: int = 0,
+    device: str = "cpu",
+    wanted: Wanted | None = None,
 ) -> Generator[tuple[Path, Found]]:
     """Transcripts of files, in order, as `Transcriber.many` gives them.
 
@@ -42,7 +47,7 @@ def transcribe_on_cluster(
     with _connected() as ray:
         count = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
         kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=RETRIES)(_Actor)
-        started = [kind.remote(str(Path(model).absolute()), device) for _ in range(count)]
+        started = [kind.remote(str(Path(model).absolute()), device, wanted or Wanted()) for _ in range(count)]
         try:
             for actor, task, answers in _in_flight(started, files, 2 * count):
                 yield from zip(task, _answers(ray, actor, task, answers), strict=True)
@@ -107,16 +112,16 @@ def _remove(folder: Path) -> None:
 class _Actor:
     """Loads the model with the first task, so that what is wrong with it is an answer."""
 
-    def __init__(self, model: str, device: str) -> None:
+    def __init__(self, model: str, device: str, wanted: Wanted) -> None:
         pin()
-        self._model, self._device = model, device
+        self._model, self._device, self._wanted = model, device, wanted
         self._transcriber: Any = None
 
     def hear(self, files: list[str]) -> list[Found]:
         from asr.transcribe.transcriber import Transcriber
 
         if self._transcriber is None:
-            self._transcriber = Transcriber(self._model, device=self._device)
+            self._transcriber = Transcriber(self._model, device=self._device, wanted=self._wanted)
         return [found for _, found in self._transcriber.many(files)]
 
 

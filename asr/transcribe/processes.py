@@ -13,13 +13,13 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from asr import errors
 from asr.errors import AsrError, AudioError
-from asr.transcribe.transcript import Found, Transcript, in_order
+from asr.transcribe.transcript import Found, Transcript, Wanted, Word, in_order
 
 FIRST, MOST = 8, 64  # files in the first task of a process, and in any
 TASKS = 2  # that a process has at a time: the next one's files are read while the first is computed
@@ -29,7 +29,12 @@ STARTS = 3  # processes that may end before they were ready, in a row
 
 
 def transcribe_in_processes(
-    model: str | Path, files: Iterable[str | Path | None], *, processes: int, device: str = "cpu"
+    model: str | Path,
+    files: Iterable[str | Path | None],
+    *,
+    processes: int,
+    device: str = "cpu",
+    wanted: Wanted | None = None,
 ) -> Generator[tuple[Path, Found]]:
     """Transcripts of files, in order, as `Transcriber.many` gives them.
 
@@ -40,7 +45,8 @@ def transcribe_in_processes(
     """
     if processes < 1:
         raise ValueError(f"processes must be 1 or more, got {processes}")
-    pool = _Pool([str(model), "--device", device], files)
+    asked = json.dumps(asdict(wanted or Wanted()))
+    pool = _Pool([str(model), "--device", device, "--wanted", asked], files)
     try:
         pool.start(processes)
         for number, found in in_order(pool.results()):
@@ -206,7 +212,7 @@ class _Pool:
 def _found(answer: dict[str, Any]) -> Found:
     if "fault" in answer:
         return AudioError(answer["fault"])
-    return Transcript(answer["text"], answer["seconds"])
+    return Transcript(answer["text"], answer["seconds"], tuple(Word(*word) for word in answer["words"]))
 
 
 def _how(status: int) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,17 @@ from typing import Any
 import torch
 
 from asr.audio import Audio
-from asr.decoding.greedy import best_path, collapse
 from asr.model.bundle import Bundle, load_bundle
 from asr.model.inference import Inference
 from asr.numerics import choose_device, warm_up
-from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs, posteriors
+from asr.transcribe.interpreter import interpreter_of, word_starts_of
 from asr.transcribe.reading import Group, Piece, Source, batches_of, groups_of, pieces_of, read_ahead
-from asr.transcribe.transcript import Found, Transcript, in_order
-from asr.transcribe.windows import Joiner, Windows
+from asr.transcribe.stretches import Stretches
+from asr.transcribe.transcript import Found, Transcript, Wanted, Word, in_order
+from asr.transcribe.windows import Windows
 
-__all__ = ["Audio", "Transcriber", "Transcript"]
+__all__ = ["Audio", "Transcriber", "Transcript", "Wanted", "Word"]
 Heard = list[tuple[Piece, LogProbs]]  # in one batch
 
 
@@ -35,17 +35,23 @@ class Transcriber:
     Args:
         model: a bundle folder, or the folder of a run that holds one.
         device: auto, cpu, cuda or cuda:N.
+        wanted: words with their times, a decoder, confidences: `Wanted(words=True)`.
 
     Raises:
-        BundleError: no model there, or it is damaged.
+        BundleError: no model there, it is damaged, or it has no search and one is wanted.
+        ConfidenceError: the estimator of confidence cannot be read, or is of another model.
     """
 
-    def __init__(self, model: str | Path, *, device: str = "auto") -> None:
+    def __init__(self, model: str | Path, *, device: str = "auto", wanted: Wanted | None = None) -> None:
         self.device = choose_device(device)
-        self.bundle: Bundle = load_bundle(find_bundle(Path(model)))
+        folder = find_bundle(Path(model))
+        self.bundle: Bundle = load_bundle(folder)
         self.model = self.bundle.model.to(self.device)
         self.windows = Windows.of(self.bundle.description.front_end, self.bundle.description.model)
         self._inference = Inference(self.model)
+        period = self.windows.grid / self.sample_rate
+        self._interpreter = interpreter_of(folder, self.bundle, wanted or Wanted(), period)
+        self._word_starts = word_starts_of(self.bundle.tokenizer)
 
     @property
     def sample_rate(self) -> int:
@@ -58,7 +64,7 @@ class Transcriber:
         Raises:
             AudioError: the file cannot be read, is cut off or holds no sample.
         """
-        results = _Results(self.bundle.tokenizer, self.windows, self.sample_rate)
+        results = _Results(self._new_file)
         pieces = pieces_of(0, audio, self.sample_rate, self.windows)
         for group in groups_of(pieces, self.sample_rate):
             heard = [self._hear(batch) for batch in batches_of(group, self.sample_rate, 1)]
@@ -101,7 +107,7 @@ class Transcriber:
         if self.device.type == "cuda":
             workers = 1  # a device computes one batch at a time, and its memory holds one
         warm_up()
-        results = _Results(self.bundle.tokenizer, self.windows, self.sample_rate)
+        results = _Results(self._new_file)
         pieces = read_ahead(sources, self.sample_rate, self.windows, workers)
         groups = groups_of(pieces, self.sample_rate)
         computing = ThreadPoolExecutor(
@@ -126,16 +132,23 @@ class Transcriber:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _hear(self, batch: list[Piece]) -> Heard:
-        heard = posteriors(self._inference, [piece.samples for piece in batch])
+        waveforms = [piece.samples for piece in batch]
+        if self._interpreter.alone:
+            heard = [posteriors(self._inference, [waveform])[0] for waveform in waveforms]
+        else:
+            heard = posteriors(self._inference, waveforms)
         return list(zip(batch, heard, strict=True))
+
+    def _new_file(self) -> Stretches:
+        return Stretches(self._interpreter, self.windows, self.sample_rate, self._word_starts)
 
 
 class _Results:
     """Puts together what was heard in the pieces of each file."""
 
-    def __init__(self, tokenizer: Tokenizer, windows: Windows, sample_rate: int) -> None:
-        self._tokenizer, self._windows, self._sample_rate = tokenizer, windows, sample_rate
-        self._open: dict[int, _Unfinished] = {}
+    def __init__(self, new_file: Callable[[], Stretches]) -> None:
+        self._new_file = new_file
+        self._open: dict[int, Stretches] = {}
 
     def of(self, group: Group, heard: Iterable[Heard]) -> Iterator[tuple[int, Found]]:
         """Results of the files that end in this group, each as soon as all its pieces have been heard."""
@@ -145,30 +158,11 @@ class _Results:
                 self._open.pop(piece.file, None)
                 yield piece.file, piece.fault
                 continue
-            file = self._open.setdefault(piece.file, _Unfinished(Joiner(self._windows)))
-            file.add(piece, found[id(piece)], self._windows)
+            if piece.file not in self._open:
+                self._open[piece.file] = self._new_file()
+            self._open[piece.file].add(piece, found[id(piece)])
             if piece.last:
-                del self._open[piece.file]
-                yield (
-                    piece.file,
-                    Transcript(self._tokenizer.decode(file.tokens), file.samples / self._sample_rate),
-                )
-
-
-class _Unfinished:
-    """A file of which more is to come."""
-
-    def __init__(self, joiner: Joiner) -> None:
-        self.tokens: list[int] = []
-        self.samples = 0
-        self._joiner = joiner
-        self._before: int | None = None  # the token of the last frame
-
-    def add(self, piece: Piece, log_probs: LogProbs, windows: Windows) -> None:
-        path = best_path(self._joiner.add(log_probs, piece.last))
-        self.tokens += collapse(path, before=self._before)
-        self._before = int(path[-1]) if len(path) else self._before
-        self.samples += len(piece.samples) if piece.last else windows.step
+                yield piece.file, self._open.pop(piece.file).finished()
 
 
 def _ready(futures: list[Future[Heard]], coming: Future[Group | None]) -> bool:

@@ -31,6 +31,7 @@ class Windows:
     step: int  # samples
     overlap: int  # samples
     grid: int  # samples from one output of the model to the next
+    hop: int  # samples from one feature frame to the next, of which that is a multiple
 
     @classmethod
     def of(cls, front_end: FrontEnd, model: Model) -> Self:
@@ -41,7 +42,7 @@ class Windows:
         step, overlap = (
             max(1, round(seconds * front_end.sample_rate / grid)) * grid for seconds in (STEP, OVERLAP)
         )
-        return cls(round(WHOLE * front_end.sample_rate), step, overlap, grid)
+        return cls(round(WHOLE * front_end.sample_rate), step, overlap, grid, front_end.hop_samples)
 
     def cut(self, blocks: Iterable[Samples]) -> Iterator[tuple[Samples, bool]]:
         """Windows of step + overlap samples, and whether each is the last, which has what is left."""

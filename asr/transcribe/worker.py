@@ -1,7 +1,7 @@
 """A process that transcribes files for another one (asr.transcribe.processes): `python -m asr.transcribe.worker`.
 
 Lines of JSON go in and out. In: {"files": [[7, "a.wav"], ...]}, to be heard together. Out: {"ready": true} once, or
-{"fatal": "...", "error": "BundleError"}, then for every file {"file": 7, "text": "...", "seconds": 2.5} or
+{"fatal": "...", "error": "BundleError"}, then for every file {"file": 7, "text": "...", "seconds": 2.5, "words": []} or
 {"file": 7, "fault": "..."}. It ends when its input does, even in the middle: then nobody waits for its answers.
 """
 
@@ -14,11 +14,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any, BinaryIO, NoReturn
 
 from asr import numerics
 from asr.errors import AsrError
-from asr.transcribe.transcript import Transcript
+from asr.transcribe.transcript import Transcript, Wanted
 
 
 def main() -> NoReturn:
@@ -38,6 +39,7 @@ def work() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--wanted", type=json.loads, default={})
     options = parser.parse_args()
     # Libraries that print something would break a line of JSON: what they print goes to standard error.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -48,7 +50,7 @@ def work() -> int:
     from asr.transcribe.transcriber import Transcriber
 
     try:
-        transcriber = Transcriber(options.model, device=options.device)
+        transcriber = Transcriber(options.model, device=options.device, wanted=Wanted(**options.wanted))
     except AsrError as error:
         _answer(answers, {"fatal": str(error), "error": type(error).__name__})
         return 1
@@ -65,7 +67,7 @@ def work() -> int:
     for _, found in transcriber.many(files(), workers=1):
         answer: dict[str, Any] = {"file": numbers.get()}
         if isinstance(found, Transcript):
-            answer |= {"text": found.text, "seconds": found.seconds}
+            answer |= {"text": found.text, "seconds": found.seconds, "words": list(map(astuple, found.words))}
         else:
             answer |= {"fault": str(found)}
         _answer(answers, answer)

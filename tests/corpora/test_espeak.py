@@ -8,6 +8,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asr.corpora import espeak
@@ -47,6 +48,23 @@ def test_samples_depend_on_the_request_alone(synthesiser: Synthesiser, tmp_path:
     with Synthesiser() as other:
         other.say(wanted, tmp_path / "d.wav")
     assert pcm(tmp_path / "a.wav") == pcm(tmp_path / "c.wav") == pcm(tmp_path / "d.wav")
+
+
+def test_tells_where_words_begin(synthesiser: Synthesiser, tmp_path: Path) -> None:
+    """In the same samples. Between two words lies a pause of 0.2 s or more, which a phoneme called _ begins."""
+    wanted = Speech("nine  eight", "en-us", word_gap=20, seed=3)
+    assert synthesiser.say(wanted, tmp_path / "a.wav") == []
+    with Synthesiser(events=True) as telling:
+        events = telling.say(wanted, tmp_path / "b.wav")
+    assert pcm(tmp_path / "a.wav") == pcm(tmp_path / "b.wav")
+    first, second = (event for event in events if event.kind == "word")
+    assert (first.character, second.character) == (0, 6)
+    pause = next(event for event in events if event.kind == "phoneme" and event.name.startswith("_"))
+    assert first.sample < pause.sample < second.sample - 0.15 * telling.sample_rate
+    samples = np.frombuffer(pcm(tmp_path / "b.wav"), "<i2").astype(float)
+    near = telling.sample_rate // 50
+    assert np.abs(samples[second.sample - near : second.sample]).max() < 300  # silence, then a vowel
+    assert np.abs(samples[second.sample : second.sample + near]).max() > 1500
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def long_speech() -> np.ndarray:
 def short_windows(transcriber: Transcriber) -> Transcriber:
     """Whatever is longer than 4 s is cut into windows of 5 s, of which 2 s overlap."""
     grid = transcriber.windows.grid
-    transcriber.windows = Windows(whole=4 * miniature.RATE, step=150 * grid, overlap=100 * grid, grid=grid)
+    transcriber.windows = Windows(
+        whole=4 * miniature.RATE, step=150 * grid, overlap=100 * grid, grid=grid, hop=grid
+    )
     return transcriber
 
 

@@ -15,7 +15,7 @@ from asr.transcribe.reading import Piece, batches_of, cheapest_batches, groups_o
 from asr.transcribe.windows import Windows
 
 RATE = 8_000
-WINDOWS = Windows(whole=2 * RATE, step=RATE, overlap=RATE // 4, grid=80)
+WINDOWS = Windows(whole=2 * RATE, step=RATE, overlap=RATE // 4, grid=80, hop=80)
 
 
 def write(path: Path, seconds: float, rate: int = RATE, channels: int = 1) -> Path:

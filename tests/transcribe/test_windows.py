@@ -9,7 +9,7 @@ from asr.recipe import Convolution, FrontEnd, Model
 from asr.transcribe.windows import Joiner, Windows
 
 GRID = 4
-WINDOWS = Windows(whole=0, step=6 * GRID, overlap=4 * GRID, grid=GRID)
+WINDOWS = Windows(whole=0, step=6 * GRID, overlap=4 * GRID, grid=GRID, hop=GRID)
 
 
 def peaks(path: list[int], tokens: int = 3) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_windows_that_hear_the_same_join_to_the_whole(samples: int, seed: int) -
 
 def joint(left: list[int], right: list[int]) -> int:
     """Frames of an overlap of eight that are taken from the left."""
-    windows = Windows(whole=0, step=10 * GRID, overlap=8 * GRID, grid=GRID)
+    windows = Windows(whole=0, step=10 * GRID, overlap=8 * GRID, grid=GRID, hop=GRID)
     joiner = Joiner(windows)
     first, second = peaks([1] * 10 + left), peaks(right + [1] * 5)
     first[:, 2], second[:, 2] = -20, -30  # tell whose frame it is
