@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+# Processes that share the quick tests, a file each at a time: most tests wait for something, and each process loads torch.
+TEST_PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 # Touched when everything is installed: an interrupted set-up leaves none.
@@ -20,7 +22,7 @@ demo: $(READY) ## synthesise speech, train on it, print the word error rate: min
 	$(BIN)/asr run recipes/digits.toml
 
 test: $(READY) ## the tests, minutes (PYTEST_ARGS='-k audio' for some of them)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 test-slow: $(READY) ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST_ARGS)

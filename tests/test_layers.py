@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("errors", "files", "on_demand", "audio", "audio_length", "sound_file", "text", "tokenizer"),
+        *("errors", "files", "on_demand", "audio", "audio_length", "sound_file", "text", "tokenizer", "pronunciations"),
         *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
     ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),
     ("model", "decoding", "lm", "batching"),
-    ("training", "transcribe", "evaluation"),
+    ("training", "transcribe", "evaluation", "confidence"),
     ("runs",),
     ("claims", "publish", "serve", "report"),
     ("cli",),
