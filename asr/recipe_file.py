@@ -100,7 +100,10 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     for key, name in _named(base).items():  # a file is named as it is found from the recipe file
         if not name.startswith(("/", "~")):
             table, _, last = key.partition(".")
-            base[table][last] = Path(os.path.normpath(Path(parent).parent / name)).as_posix()
+            moved = Path(os.path.normpath(Path(parent).parent / name)).as_posix()
+            base[table][last] = (
+                f"./{moved}" if moved in FILES[key] else moved
+            )  # a file called "train" stays one
     return _merge(base, tree)
 
 

@@ -92,7 +92,8 @@ def _train(options: argparse.Namespace) -> int:
     from asr.cli.stages import stage_bars
     from asr.confidence.estimator_file import save_estimator
     from asr.confidence.forest import Growth, check_installed
-    from asr.runs.confidence import Recognised, described, learn
+    from asr.confidence.way import described
+    from asr.runs.confidence import Recognised, learn
     from asr.runs.evaluate import Evaluator
 
     if not options.no_forest:
@@ -134,9 +135,9 @@ def _train(options: argparse.Namespace) -> int:
 
 def _score(options: argparse.Namespace) -> int:
     from asr.cli.stages import stage_bars
-    from asr.confidence.estimator_file import read_estimator
-    from asr.errors import ConfidenceError
-    from asr.runs.confidence import Recognised, described, measure
+    from asr.confidence.estimator_file import check_way, read_estimator
+    from asr.confidence.way import described
+    from asr.runs.confidence import Recognised, measure
     from asr.runs.evaluate import Evaluator
 
     with stage_bars() as progress:
@@ -147,14 +148,8 @@ def _score(options: argparse.Namespace) -> int:
         if options.decoder is None and description.decoder["name"] == "greedy":
             options.decoder = "greedy"
         decoder = _decoder(options, evaluator)
-        if (how := described(decoder)) != description.decoder:
-            names = sorted(
-                key for key in {*how, *description.decoder} if how.get(key) != description.decoder.get(key)
-            )
-            raise ConfidenceError(
-                f"{options.estimator}: trained for words that are read in another way: {', '.join(names)} differ; give "
-                "the --decoder, --lm, ... that it was trained with"
-            )
+        how = described(decoder)
+        check_way(options.estimator, description, how)
         samples, judged = measure(Recognised(evaluator, decoder), estimator, options.part)
     words = sum(len(sample.right) for sample in samples)
     wrong = words - sum(int(sample.right.sum()) for sample in samples)
@@ -182,11 +177,11 @@ def _score(options: argparse.Namespace) -> int:
 
 def _decoder(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
     """As asked for; else the search that the model carries, else greedy."""
-    from asr.cli.evaluate import _beam
+    from asr.cli.decoder_options import decoder_of
     from asr.evaluation.decoders import GREEDY
 
     if options.decoder == "beam":
-        return _beam(options, evaluator)
+        return decoder_of(options, evaluator)
     return (None if options.decoder == "greedy" else evaluator.bundled()) or GREEDY
 
 

@@ -12,21 +12,18 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from asr import numerics
 from asr.cli.arguments import add_workers, workers_of
+from asr.cli.decoder_options import MODEL, TRAIN, decoder_of, made_of
 
 if TYPE_CHECKING:
-    from asr.decoding.lexicon import Lexicon
-    from asr.decoding.ngram_model import NgramModel
     from asr.evaluation.decoders import Decoder
     from asr.evaluation.tuning import Grid
     from asr.runs.evaluate import Evaluation, Evaluator
 
 NAME = "evaluate"
-TRAIN, MODEL = "train", "model"
-# What a search is made of. With none of them given it is the one of the bundle.
 _OF_SEARCH = ("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine")
 _TRIED = ("lm_weights", "word_scores", "prior_weights", "beams")
 _CHOSEN = ("lm_weight", "word_score", "prior_weight")
@@ -99,8 +96,7 @@ def call(options: argparse.Namespace) -> int:
             "run": options.run.name,
             "weights": evaluator.bundle.description.weights,
             "part": options.part,
-            "language_model": _digest(options.lm),
-            "lexicon": options.lexicon if options.lexicon in (TRAIN, MODEL) else _digest(options.lexicon),
+            **made_of(options, evaluator),
             "decoders": [each.to_json() for each in found],
         }
         print(json.dumps(tree, indent=2, ensure_ascii=False))
@@ -119,8 +115,6 @@ def _check(options: argparse.Namespace) -> None:
         raise RunError(
             f"--{given[0]} is for --decoder beam; a greedy decoder takes the best token of each frame"
         )
-    if options.lm_weight is not None and not options.lm:
-        raise RunError("--lm-weight weighs a language model; give one by --lm")
     chosen = [name.replace("_", "-") for name in _CHOSEN if getattr(options, name) is not None]
     if options.tune and chosen:
         raise RunError(f"--tune chooses --{chosen[0]}; leave it out")
@@ -135,7 +129,7 @@ def _all_steps(options: argparse.Namespace, evaluator: "Evaluator") -> "list[Dec
     """Greedy, and what leads to the search that was asked for."""
     from asr.runs.evaluate import decoders
 
-    return decoders(_beam(options, evaluator), evaluator.bundle.tokenizer)
+    return decoders(decoder_of(options, evaluator), evaluator.bundle.tokenizer)
 
 
 def _grid(options: argparse.Namespace, decoder: "Decoder") -> "Grid | None":
@@ -157,99 +151,13 @@ def _grid(options: argparse.Namespace, decoder: "Decoder") -> "Grid | None":
         raise RunError(f"--tune: {error}") from None
 
 
-def _beam(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
-    """With all that was given; with nothing given that of the bundle, if it has one."""
-    from asr.decoding.settings import SearchSettings
-    from asr.errors import RunError
-    from asr.evaluation.decoders import Decoder
-
-    if all(getattr(options, name) is None for name in _OF_SEARCH) and (found := evaluator.bundled()):
-        return found
-    if options.tune and not (options.lm or options.lexicon):
-        raise RunError("--tune chooses the weights of a language model or a lexicon; give --lm or --lexicon")
-    model, unit = _model(options.lm, evaluator)
-    words = _words(options.lexicon, evaluator, model) if options.lexicon else None
-    if not words and not evaluator.writes_words and (model or options.tune):
-        raise RunError("phones become words by a lexicon; add --lexicon train, model or a file")
-    try:
-        names = ("lm_weight", "word_score", "unknown_score", "beam")
-        given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-        settings = SearchSettings(lm_unit=unit, **given)
-    except ValueError as error:
-        raise RunError(str(error)) from None
-    lexicon = _lexicon(words, options.lexicon, evaluator) if words else None
-    weight = options.prior_weight or 0.0
-    if not 0 <= weight < float("inf"):
-        raise RunError(f"prior_weight must be 0 or more, got {weight}")
-    return Decoder("beam", settings, model, lexicon, options.engine or "plain", prior_weight=weight)
-
-
-def _model(path: Path | None, evaluator: "Evaluator") -> "tuple[NgramModel | None, Literal['word', 'token']]":
-    """And what it predicts: words, or the tokens of a model of characters."""
-    from asr.decoding.ngram_model import NgramModel
-    from asr.errors import LanguageModelError
-    from asr.lm.description import read_description
-
-    if path is None:
-        return None, "word"
-    description = read_description(path)
-    if description is None or description.unit == "word":
-        return NgramModel.read(path), "word"
-    kind = evaluator.bundle.tokenizer.to_json()["kind"]
-    if kind != "characters":
-        raise LanguageModelError(
-            f"{path}: a model of characters, and the tokens of this run are {kind}; give one of words"
-        )
-    return NgramModel.read(path), "token"
-
-
-def _words(given: str, evaluator: "Evaluator", model: "NgramModel | None") -> list[str]:
-    """Those of the training part, of the language model, or of a file, normalised as the model's texts are."""
-    from asr.errors import RunError
-    from asr.text import normalise
-
-    if given == MODEL and model is not None:
-        return model.vocabulary
-    if given == TRAIN:
-        texts = [utterance.text for utterance in evaluator.utterances("train")]
-    else:
-        try:
-            texts = Path(given).read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise RunError(f"{given}: not a readable file of words, one a line ({error})") from None
-    words = {word for text in texts for word in normalise(text, evaluator.record.recipe.text).split()}
-    if not words:
-        raise RunError(f"{given}: no words in it; expected one a line")
-    return sorted(words)
-
-
-def _lexicon(words: list[str], given: str, evaluator: "Evaluator") -> "Lexicon":
-    """Says how many words the model's tokens cannot write."""
-    from asr.runs.search_parts import spelled
-
-    lexicon, left_out = spelled(words, evaluator.bundle.tokenizer, given)
-    if left_out:
-        print(
-            f"asr: {given}: {left_out} of {len(words)} words left out: not in the model's alphabet",
-            file=sys.stderr,
-        )
-    return lexicon
-
-
-def _digest(path: "Path | str | None") -> dict[str, str] | None:
-    """Which file it was, without its place."""
-    from asr.files import sha256_file
-
-    return None if path is None else {"name": Path(path).name, "sha256": sha256_file(Path(path))}
-
-
 def _print(name: str, part: str, found: "Sequence[Evaluation]") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
     engines = ", ".join(dict.fromkeys(each.engine for each in found[1:]))
     words = found[0].score.words.reference_length
     title = f"{name}, {part} part: {words} words" + f"; beam search by {engines}" * bool(engines)

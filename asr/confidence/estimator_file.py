@@ -84,16 +84,34 @@ def save_estimator(
     return description
 
 
-def load_estimator(path: Path, *, weights: str | None = None) -> Trained:
+def load_estimator(
+    path: Path, *, weights: str | None = None, decoder: dict[str, Any] | None = None
+) -> Trained:
     """Reads a file of `asr confidence train`.
 
     Args:
         weights: of the model that it is to be used with (`bundle.description.weights`), to be compared; None: any.
+        decoder: how words are read (`asr.confidence.way.described`), likewise.
 
     Raises:
-        ConfidenceError: no such file, altered, of another format, or made for another model; the message names it.
+        ConfidenceError: no such file, altered, of another format, or made for another model or another way to read;
+            the message names it.
     """
-    return read_estimator(path, weights=weights)[0]
+    trained, description = read_estimator(path, weights=weights)
+    if decoder is not None:
+        check_way(path, description, decoder)
+    return trained
+
+
+def check_way(path: Path, description: Description, decoder: dict[str, Any]) -> None:
+    """Raises ConfidenceError, which says what differs, if an estimator is for words that are read otherwise."""
+    known = description.decoder
+    names = sorted(key for key in {*decoder, *known} if decoder.get(key) != known.get(key))
+    if names:
+        raise ConfidenceError(
+            f"{path}: trained for words that are read in another way ({known.get('name')}, here "
+            f"{decoder.get('name')}; different: {', '.join(names)}); read them as it was trained, or train another one"
+        )
 
 
 def read_estimator(path: Path, *, weights: str | None = None) -> tuple[Trained, Description]:

@@ -96,7 +96,13 @@ def bundled_reader(
     """
     if which == "greedy" or (which is None and not bundle.description.decoder):
         return greedy_reader(bundle.tokenizer)
-    decoder = load_decoder(folder, bundle)
+    return reader_of(folder, bundle, load_decoder(folder, bundle), n_best=n_best)
+
+
+def reader_of(folder: Path, bundle: "Bundle", decoder: BundledDecoder | None, *, n_best: int = 1) -> Reader:
+    """The reader of a decoder that was loaded; None: greedy. Errors are those of `bundled_reader`."""
+    if decoder is None:
+        return greedy_reader(bundle.tokenizer)
     try:
         return decoder.reader(bundle.tokenizer, n_best)
     except ValueError as error:
@@ -127,8 +133,7 @@ def save_decoder(
     if language_model is not None:
         _pack(language_model, folder / LANGUAGE_MODEL)
     if lexicon is not None:
-        lines = [f"{word}\t{' '.join(map(vocabulary.name, tokens))}\n" for word, tokens in lexicon.spellings]
-        write_text(folder / LEXICON, "".join(lines))
+        write_text(folder / LEXICON, lexicon_text(lexicon, vocabulary))
     description = DecoderDescription(
         format=FORMAT,
         settings=used,

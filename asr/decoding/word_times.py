@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asr.decoding.alignment import Span
+import numpy.typing as npt
+
+from asr.decoding.alignment import Span, align, greedy_spans
+from asr.decoding.hypothesis import SearchResult
 from asr.decoding.lexicon import Lexicon
+from asr.decoding.reader import GREEDY
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
@@ -30,14 +34,15 @@ def word_spans(
 
     Args:
         spans: of each token, as `asr.decoding.alignment.align` gives them.
-        vocabulary: what the tokens stand for, and so where words begin.
+        vocabulary: what the tokens stand for, and so where words begin. Written without any space, all is one word.
         words: of the hypothesis, where they are known (they may be written otherwise than the tokens: a lexicon's).
-        lexicon: of phones, which do not tell where a word begins: then `words` are needed, and how they are spelled.
+        lexicon: of phones, or whatever does not tell where a word begins: then it spells the `words`, which are needed.
 
     Raises:
         ValueError: the words are not as many as the tokens make, or the lexicon does not spell them so.
     """
-    groups = _spelled(spans, words, lexicon) if not vocabulary.word_starts else _written(spans, vocabulary)
+    told = bool(vocabulary.word_starts) or (lexicon is None and vocabulary.writes_words)
+    groups = _written(spans, vocabulary) if told else _spelled(spans, words, lexicon)
     if words is not None and len(words) != len(groups):
         raise ValueError(f"{len(groups)} words in the tokens, but {len(words)} are given: {list(words)}")
     found = []
@@ -90,6 +95,33 @@ def _spelled(
         groups.append((step[end], end))
         end = step[end]
     return groups[::-1]
+
+
+def heard_words(
+    tokenizer: Tokenizer, log_probs: npt.ArrayLike, result: SearchResult, lexicon: Lexicon | None = None
+) -> list[WordSpan]:
+    """The words of the best reading and their frames; none where there is none.
+
+    Of a greedy reading they are those of the path that was read, which no last bit of a log-prob moves, as it could
+    where an alignment leaves out separators that are no part of the reading.
+
+    Args:
+        log_probs: (frames, tokens) natural logarithms, as the model gives them.
+        lexicon: that allowed these words, if a search had one.
+
+    Raises:
+        AlignmentError: there is no alignment of a probability above 0.
+        ValueError: the reading is not of these log-probs.
+    """
+    best = result.best
+    if best is None or not best.tokens:
+        return []
+    if result.engine == GREEDY:
+        begins = frozenset(best.frames)
+        spans = [span for span in greedy_spans(log_probs) if span.start in begins]
+    else:
+        spans = align(log_probs, best.tokens)
+    return read_words(tokenizer, spans, best.words or best.text.split(), lexicon)
 
 
 def read_words(

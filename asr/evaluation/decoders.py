@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from asr.decoding.bundled import BundledDecoder
 from asr.decoding.fusion import LanguageModel
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.priors import Priors
@@ -30,6 +31,15 @@ class Decoder:
     engine: Engine = "plain"  # the only one whose result is the same everywhere
     priors: Priors | None = None  # of the tokens, needed for a weight of them
     prior_weight: float = 0.0  # with which they are taken off the log-probs
+
+    @classmethod
+    def bundled(cls, found: BundledDecoder) -> "Decoder":
+        """The search that a bundle carries."""
+        used = found.used
+        return cls(
+            *("beam", used.to_search(), found.model, found.lexicon),
+            *(used.engine, found.priors, used.prior_weight),
+        )
 
     def weighing(self, weights: Weights) -> "Decoder":
         """The same with other weights."""

@@ -3,6 +3,7 @@
 All that was tried is kept: a record shows the surface, not its best point alone.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -72,10 +73,15 @@ class Grid:
         )
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a grid without points, or with one twice."""
+        """Raises ValueError for a grid without points, or with one twice or one that cannot be."""
+        least = {"lm_weights": 0.0, "prior_weights": 0.0, "beams": 1}
         for name, values in asdict(self).items():
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{name} needs one value or more, each once, got {list(values)}")
+            low = least.get(name, -math.inf)
+            if not all(math.isfinite(value) and value >= low for value in values):
+                bound = "" if name not in least else f", {low:g} or more"
+                raise ValueError(f"{name} must be finite{bound}, got {list(values)}")
 
     def __iter__(self) -> Iterator[Weights]:
         """Narrow beams first: what they say comes soonest."""

@@ -1,12 +1,9 @@
 """Confidence estimators for a run: its development part recognised, compared with what was said, and learned from."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
 
 import torch
 
@@ -20,20 +17,15 @@ from asr.confidence.forest import Growth
 from asr.confidence.judge import Judged, judge, plain_opinion
 from asr.confidence.labels import right_words
 from asr.confidence.n_best import N_BEST, Rivals
-from asr.decoding.alignment import align
-from asr.decoding.hypothesis import SearchResult
-from asr.decoding.lexicon import Lexicon
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
-from asr.decoding.word_times import WordSpan, read_words
+from asr.decoding.word_times import heard_words
 from asr.errors import ConfidenceError
 from asr.evaluation.decoders import Decoder
-from asr.files import sha256_file
 from asr.manifest import Utterance
 from asr.model.inference import Inference
 from asr.numerics import warm_up
 from asr.runs.evaluate import Evaluator, Part
 from asr.text import normalise
-from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs, posteriors
 
 
@@ -74,7 +66,7 @@ class Recognised:
 
     def _sample(self, utterance: Utterance, log_probs: LogProbs, changed: bool) -> Sample:
         result = self._read(log_probs)
-        words = spans_of(log_probs, result, self._tokenizer, self._lexicon)
+        words = heard_words(self._tokenizer, log_probs, result, self._lexicon)
         reference = normalise(utterance.text, self._evaluator.record.recipe.text)
         right = right_words(reference, " ".join(word.word for word in words))
         whole = bool(right.all()) and len(right) == len(reference.split())
@@ -94,34 +86,6 @@ class Recognised:
         workers = self._evaluator.workers
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(heard, utterances)
-
-
-def spans_of(
-    log_probs: LogProbs, result: SearchResult, tokenizer: Tokenizer, lexicon: Lexicon | None
-) -> list[WordSpan]:
-    """The words of the best reading and their frames."""
-    best = result.best
-    if best is None or not best.tokens:
-        return []
-    spans = align(log_probs, best.tokens)
-    return read_words(tokenizer, spans, best.words or best.text.split(), lexicon)
-
-
-def described(decoder: Decoder) -> dict[str, Any]:
-    """How words are read, so that an estimator is used for none that are read otherwise. No path in it."""
-    if decoder.settings is None:
-        return {"name": "greedy"}
-    settings = {name: value for name, value in asdict(decoder.settings).items() if name != "n_best"}
-    path = getattr(decoder.model, "path", None)
-    spellings = json.dumps(sorted(decoder.lexicon.spellings)) if decoder.lexicon is not None else ""
-    return {
-        "name": "beam",
-        "settings": settings,
-        "engine": decoder.engine,
-        "prior_weight": decoder.prior_weight,
-        "language_model": sha256_file(path) if path is not None else "",
-        "lexicon": hashlib.sha256(spellings.encode()).hexdigest() if spellings else "",
-    }
 
 
 @dataclass(frozen=True)

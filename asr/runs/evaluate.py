@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr.decoding.bundled import load_decoder
+from asr.decoding.fusion import check
 from asr.decoding.priors import Priors
+from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import RunError
 from asr.evaluation.decode import log_probs_alone
@@ -101,16 +103,7 @@ class Evaluator:
         """
         if not self.bundle.description.decoder:
             return None
-        found = load_decoder(self.folder.bundle, self.bundle)
-        return Decoder(
-            "beam",
-            found.used.to_search(),
-            found.model,
-            found.lexicon,
-            found.used.engine,
-            found.priors,
-            found.used.prior_weight,
-        )
+        return Decoder.bundled(load_decoder(self.folder.bundle, self.bundle))
 
     def evaluate(self, decoder: Decoder, part: Part, *, grid: Grid | None = None) -> Evaluation:
         """Scores a decoder on a part.
@@ -188,10 +181,22 @@ class Evaluator:
 def decoders(beam: Decoder, tokenizer: Tokenizer) -> list[Decoder]:
     """Greedy, and the steps from a bare beam search to one with all that `beam` has.
 
-    Phones become words by a lexicon alone, so there is no step with a model before it.
+    Where nothing but a lexicon tells words (phones, letters without a space), there is no step with a model before it.
+
+    Raises:
+        RunError: what `beam` has does not fit together, or not to the tokens.
     """
-    found = [GREEDY, replace(beam, name="beam", model=None, lexicon=None, prior_weight=0.0)]
-    if beam.model is not None and vocabulary_of(tokenizer).writes_words:
+    vocabulary, settings = vocabulary_of(tokenizer), beam.settings or SearchSettings()
+    try:
+        check(settings, vocabulary, beam.lexicon, beam.model)
+    except ValueError as error:
+        raise RunError(f"no such search with the tokens of this run: {error}") from None
+    if beam.model is None and beam.lexicon is None:
+        return [GREEDY, replace(beam, name="beam")]
+    bare = replace(settings, word_score=0.0)
+    found = [GREEDY, replace(beam, name="beam", settings=bare, model=None, lexicon=None, prior_weight=0.0)]
+    tells_words = vocabulary.writes_words and bool(vocabulary.word_starts)
+    if beam.model is not None and (tells_words or beam.lexicon is None):
         found.append(replace(beam, name="beam + model", lexicon=None))
     if beam.lexicon is not None:
         name = "beam + model + lexicon" if beam.model is not None else "beam + lexicon"

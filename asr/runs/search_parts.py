@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -86,7 +86,8 @@ def make_parts(
     model = NgramModel(made.model, made.arpa) if made else None
     decoder = Decoder("search", _settings(wanted), model, lexicon, prior_weight=wanted.prior_weight)
     try:
-        check(decoder.settings or SearchSettings(), vocabulary_of(tokenizer), lexicon, model)
+        for score in wanted.word_scores if wanted.tune else (wanted.word_score,):
+            check(replace(_settings(wanted), word_score=score), vocabulary_of(tokenizer), lexicon, model)
     except ValueError as error:
         raise RecipeError(f"[decoder] does not fit the tokenizer: {error}") from None
     return SearchParts(recipe, decoder, made, left_out)

@@ -27,7 +27,15 @@ from asr.training.device_sum import DeviceSum
 from asr.training.gradients import too_large
 from asr.training.heard import Heard, exchange, total
 from asr.training.memory import naming_the_batch
-from asr.training.micro_batch import Example, check_finite, differentiate, load, losses_of, views_of
+from asr.training.micro_batch import (
+    Example,
+    besides_of,
+    check_finite,
+    differentiate,
+    load,
+    losses_of,
+    views_of,
+)
 from asr.training.prefetch import Prefetch
 from asr.training.ranks import Ranks
 from asr.training.step import Place
@@ -64,9 +72,7 @@ class Unread:
 
     notes: list[Heard]  # of all its micro-batches
     mine: list[Known]
-    figures: list[
-        Tensor
-    ]  # of mine: losses, those of the middle layer, a flag; then squares, and whether clipped
+    figures: list[Tensor]  # of mine: losses, what is besides them, a flag; then squares, and whether clipped
 
 
 @dataclass
@@ -160,10 +166,9 @@ class DeviceSteps:
             losses = losses_of(model, batch, masks, loaded.samples, known.draws)
             parts = differentiate(losses, model, self.recipe, known.place.tokens)
             good = self.sum.add(parts, known.place.of)
-        unread.figures.append(losses.each.detach())
-        if losses.middle is not None:
-            unread.figures.append(losses.middle.detach())
-        unread.figures.append(good[None])
+        unread.figures.extend(
+            [losses.each.detach(), *(found.detach() for found in losses.besides), good[None]]
+        )
         unread.mine.append(known)
         unread.notes[known.place.index] = known.heard
 
@@ -205,7 +210,7 @@ class DeviceSteps:
         for known in step.mine:
             losses = [next(numbers) for _ in known.draws.ids]
             check_finite(losses, known.draws)
-            if self.recipe.model.intermediate_loss:
+            for _ in range(besides_of(self.recipe)):
                 check_finite([next(numbers) for _ in known.draws.ids], known.draws)
             place, heard = known.place, known.heard
             if not next(numbers):

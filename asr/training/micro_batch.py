@@ -58,6 +58,11 @@ class Losses:
     middle: Tensor | None  # (B,) likewise of the middle layer, where the recipe has such a loss
     disagreement: Tensor | None = None  # (B,) nats between two views, where the recipe has them
 
+    @property
+    def besides(self) -> list[Tensor]:
+        """What there is besides the losses, each (B,): as many as `besides_of` says."""
+        return [found for found in (self.middle, self.disagreement) if found is not None]
+
     def total(self, recipe: Recipe) -> Tensor:
         """Their sum, each with its weight."""
         total = self.each.sum()
@@ -72,6 +77,11 @@ class Losses:
 def views_of(recipe: Recipe) -> int:
     """How often an utterance is heard in a micro-batch, each time with other parts hidden."""
     return 2 if recipe.train.consistency else 1
+
+
+def besides_of(recipe: Recipe) -> int:
+    """Number of figures of an utterance besides its loss."""
+    return int(recipe.model.intermediate_loss > 0) + int(recipe.train.consistency > 0)
 
 
 def losses_of(
@@ -129,9 +139,8 @@ def gradients(
     samples = batch.waveform_lengths.tolist()
     masks = model.draw_masks(samples, recipe.spec_augment, draws, views_of(recipe))
     losses = losses_of(model, batch, masks, samples, draws)
-    for found in (losses.each, losses.middle):
-        if found is not None:
-            check_finite(found.tolist(), draws)
+    for found in (losses.each, *losses.besides):
+        check_finite(found.tolist(), draws)
     return losses.each.detach(), differentiate(losses, model, recipe, tokens_in_step)
 
 

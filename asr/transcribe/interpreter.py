@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.decoding.alignment import align
 from asr.decoding.greedy import greedy
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.reader import Reader
 from asr.decoding.vocabulary import vocabulary_of
 from asr.decoding.word_borders import Sound, word_borders
-from asr.decoding.word_times import read_words
+from asr.decoding.word_times import heard_words
 from asr.model.bundle import Bundle
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 from asr.transcribe.hear import LogProbs
@@ -18,6 +17,7 @@ from asr.transcribe.transcript import Wanted, Word
 
 if TYPE_CHECKING:
     from asr.confidence.estimator import Estimator
+    from asr.decoding.bundled import BundledDecoder
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,9 @@ class Interpreter:
         if self.reader is None:
             return self.tokenizer.decode(greedy(log_probs)), []
         result = self.reader(log_probs)
-        best = result.best
-        if best is None or not self.words or not best.tokens:
+        if not self.words:
             return result.text, []
-        spans = align(log_probs, best.tokens)
-        words = read_words(self.tokenizer, spans, best.words or best.text.split(), self.lexicon)
+        words = heard_words(self.tokenizer, log_probs, result, self.lexicon)
         borders = word_borders(words, self.period, sound)
         sure = [None] * len(words) if self.estimator is None else self.estimator(log_probs, result, words)
         return result.text, [
@@ -66,23 +64,28 @@ def interpreter_of(folder: Path, bundle: Bundle, wanted: Wanted, period: float) 
 
     Raises:
         BundleError: the bundle carries no search and one was asked for, or its files are damaged.
-        ConfidenceError: the estimator cannot be read, or is of another model.
+        ConfidenceError: the estimator cannot be read, or is of another model or way to read.
     """
-    from asr.decoding.bundled import bundled_reader, load_decoder
+    from asr.decoding.bundled import load_decoder, reader_of
 
-    estimator = None
-    if wanted.confidence:
-        from asr.confidence.estimator_file import load_estimator
-
-        estimator = load_estimator(Path(wanted.confidence), weights=bundle.description.weights)
     searching = wanted.decoder == "beam" or (wanted.decoder is None and bool(bundle.description.decoder))
     if not searching and not wanted.words:
         return Interpreter(bundle.tokenizer, period)
-    n_best = estimator.n_best if estimator is not None else 1
-    reader = bundled_reader(folder, bundle, "beam" if searching else "greedy", n_best=n_best)
-    phones = searching and isinstance(bundle.tokenizer, PhoneTokenizer)
-    lexicon = load_decoder(folder, bundle).lexicon if phones else None
+    decoder = load_decoder(folder, bundle) if searching else None
+    estimator = _estimator(wanted.confidence, bundle, decoder) if wanted.confidence else None
+    reader = reader_of(folder, bundle, decoder, n_best=estimator.n_best if estimator is not None else 1)
+    untold = isinstance(bundle.tokenizer, PhoneTokenizer) or not word_starts_of(bundle.tokenizer)
+    lexicon = decoder.lexicon if decoder is not None and untold else None
     return Interpreter(bundle.tokenizer, period, wanted.words, reader, lexicon, estimator)
+
+
+def _estimator(path: str, bundle: Bundle, decoder: "BundledDecoder | None") -> "Estimator":
+    from asr.confidence.estimator_file import load_estimator
+    from asr.confidence.way import described
+    from asr.evaluation.decoders import GREEDY, Decoder
+
+    way = described(GREEDY if decoder is None else Decoder.bundled(decoder))
+    return load_estimator(Path(path), weights=bundle.description.weights, decoder=way)
 
 
 def word_starts_of(tokenizer: Tokenizer) -> frozenset[int]:

@@ -16,6 +16,9 @@ from asr.transcribe.transcript import Transcript, Word
 from asr.transcribe.windows import WHOLE, Joiner, Windows
 
 SURELY = 1.0  # seconds of blank that are longer than any word is without a sound
+MOST = (
+    5 * WHOLE
+)  # seconds after which a stretch ends wherever nothing is heard: memory is bounded, whatever is said
 
 
 class Stretches:
@@ -60,12 +63,13 @@ class Stretches:
 
     def _end_between_words(self) -> None:
         period = self._interpreter.period
-        if sum(map(len, self._heard)) * period < WHOLE:
+        if (seconds := sum(map(len, self._heard)) * period) < WHOLE:
             return
         self._heard = [np.concatenate(self._heard)]
         path = best_path(self._heard[0])
         place = place_between_words(
-            path, self._word_starts, round(WHOLE / 2 / period), round(SURELY / period)
+            *(path, self._word_starts, round(WHOLE / 2 / period), round(SURELY / period)),
+            anywhere=seconds > MOST,
         )
         if place is not None:
             self._interpret(place)
@@ -85,15 +89,17 @@ class Stretches:
             self._frames += place
 
 
-def place_between_words(path: Path, word_starts: frozenset[int], least: int, surely: int) -> int | None:
+def place_between_words(
+    path: Path, word_starts: frozenset[int], least: int, surely: int, anywhere: bool = False
+) -> int | None:
     """The frame at which a stretch can end: the middle of the longest run of blank between two words.
 
     Args:
         path: (frames,) the best token of each frame.
-        word_starts: tokens that begin a word, separators among them; none where tokens do not tell: then every run
-            of blank may be between words.
+        word_starts: tokens that begin a word, separators among them; none where tokens do not tell.
         least: frames before it.
         surely: frames of blank that part words, whatever comes after them.
+        anywhere: every run of blank will do, even within a word.
 
     Returns:
         None where there is no such run.
@@ -103,7 +109,7 @@ def place_between_words(path: Path, word_starts: frozenset[int], least: int, sur
     best, longest = None, 0
     for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         begin = max(start, least)
-        between = stop - start >= surely or not word_starts
+        between = anywhere or stop - start >= surely
         if stop < len(path):
             between = between or int(path[stop]) in word_starts
         if between and stop - begin > longest:

@@ -9,6 +9,12 @@ import pytest
 import searched
 
 from asr.cli.main import main
+from asr.decoding.lexicon import Lexicon
+from asr.decoding.settings import SearchSettings
+from asr.errors import RunError
+from asr.evaluation.decoders import Decoder
+from asr.runs.evaluate import decoders
+from asr.tokenizer import CharacterTokenizer, PhoneTokenizer, Tokenizer
 
 Complaint = Callable[..., str]
 
@@ -140,6 +146,12 @@ def test_the_search_that_the_model_carries(
         assert whole[key] == record["search"]["results"]["test"][key]
     assert whole["prior_weight"] == record["search"]["settings"]["prior_weight"]
     assert found["beam"]["prior_weight"] == 0
+    names = {"language_model": "language_model.arpa.gz", "lexicon": "lexicon.txt"}
+    for key, name in names.items():
+        assert tree[key] == {"name": name, "sha256": record["files"][f"model/{name}"]}
+    narrow = evaluated(capsys, run, "--part", "test", "--decoder", "beam", "--beam", "3")  # all else as it is
+    (changed,) = [each for each in narrow["decoders"] if each["decoder"] == whole["decoder"]]
+    assert changed["settings"] == {**whole["settings"], "beam": 3}
 
 
 def test_a_model_of_characters(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,3 +162,55 @@ def test_a_model_of_characters(run: Path, tmp_path: Path, capsys: pytest.Capture
     tree = evaluated(capsys, run, "--decoder", "beam", "--lm", model, "--prior-weight", "0.2")
     assert tree["decoders"][2]["settings"]["lm_unit"] == "token"
     assert (tree["decoders"][1]["prior_weight"], tree["decoders"][2]["prior_weight"]) == (0.0, 0.2)
+
+
+class Even:
+    """A language model to which all words are alike."""
+
+    def start(self) -> int:
+        return 0
+
+    def score(self, state: object, word: str) -> tuple[float, int]:
+        return -1.0, 0
+
+    def finish(self, state: object) -> float:
+        return -1.0
+
+    def __contains__(self, word: str) -> bool:
+        return True
+
+
+PHONES = PhoneTokenizer(
+    ("A", "B"), {"a": ("A",), "b": ("B",)}, {"a": 1, "b": 1}, {}, boundaries=True, source=""
+)
+LETTERS, SPACED = CharacterTokenizer("ab"), CharacterTokenizer(" ab")
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "unit", "names"),
+    [
+        (SPACED, "word", ["greedy", "beam", "beam + model", "beam + model + lexicon"]),
+        (LETTERS, "word", ["greedy", "beam", "beam + model + lexicon"]),  # nothing else tells words
+        (LETTERS, "token", ["greedy", "beam", "beam + model + lexicon"]),
+        (PHONES, "word", ["greedy", "beam", "beam + model + lexicon"]),
+    ],
+)
+def test_each_step_can_be_made(tokenizer: Tokenizer, unit: str, names: list[str]) -> None:
+    settings = SearchSettings(lm_unit=unit, word_score=1.0)  # type: ignore[arg-type]
+    lexicon = Lexicon.of_words(["a", "b"], tokenizer)
+    steps = decoders(Decoder("beam", settings, Even(), lexicon), tokenizer)
+    assert [step.name for step in steps] == names
+    assert [step.reader(tokenizer).name for step in steps] == ["greedy", *["plain"] * (len(names) - 1)]
+    assert steps[1].settings == SearchSettings(lm_unit=unit)  # type: ignore[arg-type]
+
+
+def test_a_bare_search_is_as_it_was_asked_for() -> None:
+    wanted = Decoder("beam", SearchSettings(word_score=1.0), prior_weight=0.3)
+    assert decoders(wanted, SPACED)[1:] == [wanted]
+
+
+@pytest.mark.parametrize("settings", [SearchSettings(word_score=1.0), SearchSettings(unknown_score=-5.0)])
+def test_a_search_that_cannot_be(settings: SearchSettings) -> None:
+    lexicon = Lexicon.of_words(["a"], PHONES) if settings.unknown_score else None
+    with pytest.raises(RunError, match="no such search with the tokens of this run: .*phones"):
+        decoders(Decoder("beam", settings, None, lexicon), PHONES)

@@ -38,7 +38,7 @@ def test_a_run_that_is_right(run: Path, call: Call) -> None:
     status, out, error = call(run)
     assert (status, error) == (0, "")
     last = out.splitlines()[-1]
-    assert last == f"{run}: verified: 20 checks right (2 not made)"
+    assert last == f"{run}: verified: 22 checks right (2 not made)"
     for expected in (
         "seal",
         "weights, tokenizer, layers are the record's",
@@ -77,7 +77,7 @@ def test_many_findings_are_counted_but_not_all_printed(run: Path, call: Call) ->
 def test_decoding_again(run: Path, call: Call) -> None:
     status, out, error = call(run, "--decode", "--audio")
     assert (status, error) == (0, "")
-    assert out.splitlines()[-1] == f"{run}: verified: 22 checks right"
+    assert out.splitlines()[-1] == f"{run}: verified: 24 checks right"
 
 
 def test_json_for_programs(run: Path, call: Call) -> None:
@@ -106,7 +106,7 @@ def test_a_record_by_itself(run: Path, call: Call, tmp_path: Path) -> None:
     status, out, _ = call(alone)
     assert status == 0
     assert "a record by itself; give the run folder" in out
-    assert out.splitlines()[-1] == f"{alone}: verified: 11 checks right (11 not made)"
+    assert out.splitlines()[-1] == f"{alone}: verified: 12 checks right (12 not made)"
 
 
 def test_a_run_that_is_not_over(run: Path, call: Call) -> None:
@@ -127,7 +127,7 @@ def test_several(run: Path, call: Call, tmp_path: Path) -> None:
     status, out, error = call(run, tmp_path / "nowhere", other)
     assert status == 1
     assert [line for line in out.splitlines() if "verified: " in line and not line.startswith(" ")] == [
-        f"{run}: verified: 20 checks right (2 not made)",
+        f"{run}: verified: 22 checks right (2 not made)",
         f"{other}: NOT verified: 1 finding: metrics.jsonl",
     ]
     assert error.startswith(f"asr: {tmp_path / 'nowhere'}: no run here")

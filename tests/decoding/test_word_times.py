@@ -1,16 +1,19 @@
 """Tokens to words, whatever the tokens are."""
 
+import numpy as np
 import pytest
 
 from asr.decoding.alignment import Span
 from asr.decoding.lexicon import Lexicon
+from asr.decoding.reader import greedy_reader, search_reader
+from asr.decoding.search import Search
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
-from asr.decoding.word_times import WordSpan, known_words, read_words, word_spans
+from asr.decoding.word_times import WordSpan, heard_words, known_words, read_words, word_spans
 from asr.tokenizer import CharacterTokenizer
 
 LETTERS = Vocabulary(("", "a", "b", " "))
 PIECES = Vocabulary(("", " a", "b", " b"))
-PHONES = Vocabulary(("", "AA", "B"))
+PHONES = Vocabulary(("", "AA", "B"), writes_words=False)
 
 
 def spoken(*tokens: int) -> list[Span]:
@@ -58,3 +61,36 @@ def test_words_of_a_text() -> None:
     assert known_words(tokenizer, spans, "ab b") == expected
     assert read_words(tokenizer, spans, ["ab", "b"]) == expected
     assert vocabulary_of(tokenizer).separator == 1
+
+
+def test_an_alphabet_without_a_space() -> None:
+    """Of single words, as a corpus of isolated digits has them. A lexicon can tell several."""
+    tokenizer = CharacterTokenizer("ab")
+    spans = spoken(*tokenizer.encode("abb"))
+    whole = [WordSpan("abb", 0, 3, 1, 9)]
+    assert known_words(tokenizer, spans, "abb") == read_words(tokenizer, spans, ["abb"]) == whole
+    lexicon = Lexicon([("ab", [1, 2]), ("b", [2])])
+    found = read_words(tokenizer, spans, ["ab", "b"], lexicon)
+    assert [(word.word, word.first, word.last) for word in found] == [("ab", 0, 2), ("b", 2, 3)]
+
+
+def test_last_bits_do_not_move_the_words_of_a_greedy_reading() -> None:
+    """A separator comes first and is no part of the reading. Were its frame aligned anew, it would be blank or "a",
+    which are equally probable but for what a batch makes of them."""
+    tokenizer = CharacterTokenizer(" ab")
+    expected = [WordSpan("a", 0, 1, 1, 2), WordSpan("b", 2, 3, 3, 4)]
+    for noise in (-1e-5, 0.0, 1e-5):
+        heard = np.full((4, 4), -9.0)
+        heard[range(4), [1, 2, 1, 3]] = -0.01
+        heard[0, [0, 2]] = -5.0, -5.0 + noise
+        assert heard_words(tokenizer, heard, greedy_reader(tokenizer)(heard)) == expected
+
+
+def test_words_of_a_search() -> None:
+    tokenizer = CharacterTokenizer(" ab")
+    heard = np.full((5, 4), -9.0)
+    heard[range(5), [0, 2, 1, 3, 0]] = -0.01
+    read = search_reader(Search(vocabulary=vocabulary_of(tokenizer), engine="plain"))
+    expected = [WordSpan("a", 0, 1, 1, 2), WordSpan("b", 2, 3, 3, 4)]
+    assert heard_words(tokenizer, heard, read(heard)) == expected
+    assert heard_words(tokenizer, heard[:1], read(heard[:1])) == []

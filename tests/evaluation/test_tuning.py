@@ -1,5 +1,7 @@
 """Choosing weights: every combination is tried once, the best has the fewest errors, all are kept."""
 
+import math
+
 import pytest
 
 from asr.evaluation.tuning import Errors, Grid, Point, Surface, Weights, tune
@@ -116,3 +118,14 @@ def test_the_grid_of_a_recipe() -> None:
 def test_a_grid_without_points_or_with_one_twice(lists: tuple[tuple[float, ...], tuple[float, ...]]) -> None:
     with pytest.raises(ValueError, match="one value or more, each once"):
         Grid(*lists, (0.0,), (1,))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"lm_weights": (-1.0,)}, {"word_scores": (math.nan,)}, {"prior_weights": (-0.1,)}, {"beams": (0,)}],
+)
+def test_a_grid_of_what_cannot_be(wrong: dict[str, tuple[float, ...]]) -> None:
+    lists = {"lm_weights": (0.5,), "word_scores": (-1.0,), "prior_weights": (0.0,), "beams": (1,)}
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name} must be finite"):
+        Grid(**lists | wrong)

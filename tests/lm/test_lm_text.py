@@ -69,7 +69,11 @@ def test_a_given_vocabulary(tmp_path: Path) -> None:
         (b"a\n<s> b\n", "word", "text.txt:2: <s> and </s> are put around each sentence here"),
         ("a\nb▁\n".encode(), "character", "text.txt:2: the character ▁ stands for a space"),
         (b"\n \n", "word", "text.txt: no text; each line with words is a sentence"),
-        (gzip.compress(b"a b c d e f g\n" * 99, mtime=0)[:-9], "word", "text.txt: cannot be read after line 99"),
+        (
+            gzip.compress(b"a b c d e f g\n" * 99, mtime=0)[:-9],
+            "word",
+            "text.txt: cannot be read after line 99",
+        ),
     ],
 )
 def test_a_text_that_cannot_be_used(content: bytes, unit: str, message: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from asr.errors import AsrError, RecipeError
 from asr.lm.train import Settings, train
 from asr.recipe import Recipe
-from asr.recipe_file import load_recipe, named_files
+from asr.recipe_file import load_recipe, named_files, to_toml
 from asr.runs.named_files import check_files, digests_of, find_files
 from asr.runs.search_parts import describe_language_model, describe_lexicon, make_parts
 from asr.tokenizer import CharacterTokenizer
@@ -122,6 +122,14 @@ def test_characters_of_other_tokens_make_no_model(tmp_path: Path) -> None:
         make_parts(wanted, TOKENIZER, TRAIN, {}, tmp_path)
 
 
+def test_scores_that_are_tried_are_checked_before_the_training(tmp_path: Path) -> None:
+    digits = CharacterTokenizer("eghnosy")  # no space: nothing tells words
+    wanted = {"language_model": "train", "unit": "character", "tune": True}
+    with pytest.raises(RecipeError, match="word_score needs words"):
+        make_parts(recipe(**wanted), digits, ["go", "no"], {}, tmp_path)
+    make_parts(recipe(**wanted, word_scores=[0.0]), digits, ["go", "no"], {}, tmp_path)
+
+
 # ---- files that a recipe names
 
 
@@ -161,6 +169,12 @@ def test_a_recipe_that_extends_another_one_finds_its_files(tmp_path: Path) -> No
     (tmp_path / "own" / "b.toml").write_text('extends = "../base/a.toml"\n', encoding="utf-8")
     decoder = load_recipe(tmp_path / "own" / "b.toml").decoder
     assert (decoder.language_model, decoder.lexicon) == ("../base/lm/x.txt", "train")
+
+
+def test_a_file_called_as_a_word_is_called_stays_a_file(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(to_toml(recipe(language_model="./train")))
+    (tmp_path / "own.toml").write_text('extends = "base.toml"\n')
+    assert load_recipe(tmp_path / "own.toml").decoder.language_model == "./train"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Words and their times: those of the file, whatever it is heard with."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,17 @@ import soundfile
 
 from asr import Transcriber
 from asr.audio import Audio, resample
+from asr.confidence.calibration import Calibration
+from asr.confidence.estimator import Trained
+from asr.confidence.estimator_file import TrainedOn, save_estimator
+from asr.confidence.way import described
 from asr.decoding.bundled import save_decoder
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.settings import SearchSettings
 from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import BundleError, ConfidenceError
+from asr.evaluation.decoders import GREEDY
 from asr.model.bundle import load_bundle, name_decoder
 from asr.transcribe import stretches
 from asr.transcribe.processes import transcribe_in_processes
@@ -114,9 +120,9 @@ def test_long_audio(transcriber: Transcriber, run: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(stretches, "SURELY", 0.3)
     ended: list[int] = []
 
-    def noted(*arguments: object) -> int | None:
+    def noted(*arguments: object, **named: bool) -> int | None:
         ended.append(0)
-        return place_between_words(*arguments)  # type: ignore[arg-type]
+        return place_between_words(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stretches, "place_between_words", noted)
     text = " ".join(TEXTS * 5)
@@ -159,6 +165,26 @@ def test_by_the_search_that_the_model_carries(searching: Path) -> None:
     assert_near(Transcriber(searching, device="cpu", wanted=WORDS)(known).words, truth("SEE YES"), 0.12)
 
 
+def test_a_model_of_words_without_spaces(run: Path, tmp_path: Path) -> None:
+    """Its text is one word, unless a lexicon tells several apart."""
+    for name in ("model.json", "weights.safetensors"):
+        (tmp_path / name).write_bytes((run / "model" / name).read_bytes())
+    tree = json.loads((tmp_path / "model.json").read_text())
+    alphabet = tree["tokenizer"]["alphabet"]
+    alphabet[alphabet.index(" ")] = "_"
+    (tmp_path / "model.json").write_text(json.dumps(tree))
+    speech = Audio(miniature.speech("SEE YES", "c").astype(np.float32), miniature.RATE)
+    found = Transcriber(tmp_path, device="cpu", wanted=WORDS)(speech)
+    assert found.text == "see_yes" == found.words[0].word
+    assert_near(found.words, [("see_yes", truth("SEE YES")[0][1], truth("SEE YES")[1][2])], 0.12)
+    tokenizer = load_bundle(tmp_path).tokenizer
+    used = SettingsUsed.of(SearchSettings(lm_weight=0.0, beam=20), "plain", 0.0)
+    lexicon = Lexicon.of_words(["yes", "see_"], tokenizer)
+    name_decoder(tmp_path, save_decoder(tmp_path, used, vocabulary_of(tokenizer), lexicon=lexicon))
+    found = Transcriber(tmp_path, device="cpu", wanted=WORDS)(speech)
+    assert [word.word for word in found.words] == ["see_", "yes"]
+
+
 def test_what_is_wanted_and_not_there(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="this model carries no search"):
         Transcriber(run, wanted=Wanted(decoder="beam"))
@@ -166,12 +192,32 @@ def test_what_is_wanted_and_not_there(run: Path, tmp_path: Path) -> None:
         Transcriber(run, wanted=Wanted(words=True, confidence=str(tmp_path / "gone.json")))
 
 
+def test_an_estimator_of_words_that_are_read_in_another_way(searching: Path, tmp_path: Path) -> None:
+    """Learned from greedy readings: it says something of those, and nothing of a search's."""
+    bundle, path = load_bundle(searching), tmp_path / "confidence.json"
+    calibration = Calibration(1.0, 0.0, 0.01)
+    trained = Trained(vocabulary_of(bundle.tokenizer), "peak_mean", None, calibration, calibration)
+    about = TrainedOn(
+        utterances=1, speakers=1, words=1, wrong=1, changes=(), trees=0, leaf=0, seed=0, scikit_learn=""
+    )
+    weights = bundle.description.weights
+    save_estimator(path, trained, weights=weights, decoder=described(GREEDY), trained_on=about)
+    wanted = Wanted(words=True, confidence=str(path))
+    with pytest.raises(
+        ConfidenceError, match=r"read in another way \(greedy, here beam; different: .*lexicon"
+    ):
+        Transcriber(searching, wanted=wanted)
+    Transcriber(searching, wanted=replace(wanted, decoder="greedy"))
+
+
 def test_a_stretch_ends_between_words() -> None:
     """Token 3 is the separator. The longest run of blank is within a word, the next one before the separator."""
     path = np.array([1, 0, 0, 0, 0, 2, 3, 1, 0, 0, 0, 3, 3, 1, 0, 1])
     starts = frozenset({3})
     assert place_between_words(path, starts, 0, 99) == 9
-    assert place_between_words(path, frozenset(), 0, 99) == 3  # where tokens do not tell
+    assert place_between_words(path, frozenset(), 0, 99) is None  # where tokens do not tell
+    assert place_between_words(path, frozenset(), 0, 4) == 3
+    assert place_between_words(path, frozenset(), 0, 99, anywhere=True) == 3
     assert place_between_words(path, starts, 0, 4) == 3  # so long a blank parts words
     assert place_between_words(path, starts, 10, 99) == 10  # its part that is late enough
     assert place_between_words(path, starts, 11, 99) is None

@@ -82,6 +82,7 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     )
     if model is not None and decoder.model is not None and list(decoder.model.ngrams) != model.ngrams:
         yield contradiction("search.language_model.ngrams", model.ngrams, list(decoder.model.ngrams), _FILE)
+    yield from _seen(evidence, record.recipe, search, decoder.lexicon)
     yield from _made_of_train(evidence, record.recipe, search, decoder.lexicon)
 
 
@@ -177,6 +178,41 @@ def _made_of_train(
             yield contradiction(key, ours, theirs, "manifests/train.jsonl")
     if search.lexicon is not None and lexicon is not None and search.lexicon.source == "train":
         said = {word for text in texts for word in text.split()}
-        if strange := sorted({word for word, _ in lexicon.spellings} - said):
+        words = {word for word, _ in lexicon.spellings}
+        if strange := sorted(words - said):
             message = f"has {len(strange)} words that no training text has: {', '.join(strange[:5])}"
             yield Finding("inconsistent", "model/lexicon.txt", "", "", message)
+        elif len(said - words) != search.lexicon.left_out:
+            yield contradiction(
+                "search.lexicon.left_out", search.lexicon.left_out, len(said - words), "manifests/train.jsonl"
+            )
+
+
+def _seen(
+    evidence: Evidence, recipe: Recipe, search: Searched, lexicon: "Lexicon | None"
+) -> Iterator[Finding]:
+    """How much of dev and test the lexicon lacks, and a model of the training texts has seen."""
+    parts = {name: read_part(evidence, name) for name in ("train", "dev", "test")}
+    texts = {
+        name: [normalise(utterance.text, recipe.text) for utterance in part]
+        for name, part in parts.items()
+        if not isinstance(part, Finding)  # check_manifests has it
+    }
+    if len(texts) < len(parts):
+        return
+    if search.lexicon is not None and lexicon is not None:
+        words = {word for word, _ in lexicon.spellings}
+        missing = {
+            part: sum(word not in words for text in texts[part] for word in text.split())
+            for part in ("dev", "test")
+        }
+        claimed = {"words": search.lexicon.words, "missing": search.lexicon.missing}
+        counted = {"words": len(words), "missing": missing}
+        for key, ours, theirs in differences(claimed, counted, "search.lexicon"):
+            yield contradiction(key, ours, theirs, "model/lexicon.txt and the manifests")
+    model = search.language_model
+    if model is not None and model.source == "train":
+        known = {text for text in texts["train"] if text}
+        shared = {part: sum(text in known for text in texts[part]) for part in ("dev", "test")}
+        for key, ours, theirs in differences(model.shared, shared, "search.language_model.shared"):
+            yield contradiction(key, ours, theirs, "the texts of the manifests")
