@@ -223,3 +223,14 @@ def test_json_of_something_else(changes: dict[str, object], message: str) -> Non
     tokenizer_from_json(tree)
     with pytest.raises(TokenizerError, match=message):
         tokenizer_from_json({**tree, **changes})
+
+
+def test_a_word_gives_way_to_those_alone_that_can_be_said_in_all_its_ways() -> None:
+    """What was heard of "a" may have been AH, and "eh" is never said so; "ah" can always have been "a"."""
+    texts = ["eh eh eh", "t ah t", "a t", "a t"]
+    lexicon = Pronunciations({"a": ("EY", "AH"), "ah": ("AH",), "eh": ("EY",), "t": ("T IY",)}, "my.dict")
+    tokenizer = build_tokenizer(SETTINGS, texts, lexicon)
+    assert isinstance(tokenizer, PhoneTokenizer)
+    assert tokenizer.choose(["eh", "a", "eh"])[1] == "a"  # "eh eh eh" is a training text
+    assert tokenizer.choose(["t", "a", "t"]) == ["t", "a", "t"]  # and so is "t ah t"
+    assert tokenizer.choose(["ah", "t"]) == ["a", "t"]

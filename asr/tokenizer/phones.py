@@ -153,11 +153,13 @@ class PhoneTokenizer(Tokenizer):
 
     @cached_property
     def _alike(self) -> dict[str, list[str]]:
-        """Words of the training texts that share a pronunciation, most frequent first, by each of them."""
+        """Words of the training texts that can be said in every way in which a word can, most frequent first, by that
+        word: so whichever of its pronunciations was heard, it is one of theirs."""
+        ways = {word: {tuple(way) for way in self._ways(word)} for word in self.counts}
         found: dict[str, set[str]] = {}
         for words in homophones((word, way) for word in self.counts for way in self._ways(word)).values():
             for word in words:
-                found.setdefault(word, set()).update(words)
+                found.setdefault(word, set()).update(other for other in words if ways[word] <= ways[other])
         return {word: sorted(alike, key=lambda w: (-self.counts[w], w)) for word, alike in found.items()}
 
     def _ways(self, word: str) -> list[list[int]]:
