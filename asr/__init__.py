@@ -3,6 +3,7 @@
 from asr import Transcriber
 
 print(Transcriber("runs/an4")("speech.flac").text)
+print(Transcriber("runs/an4", words=True)("speech.flac").words)
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from asr.audio import Audio as Audio
     from asr.transcribe.transcriber import Transcriber as Transcriber
     from asr.transcribe.transcriber import Transcript as Transcript
+    from asr.transcribe.transcriber import Word as Word
 
-__all__ = ["Audio", "Transcriber", "Transcript"]
+__all__ = ["Audio", "Transcriber", "Transcript", "Word"]
 
 
 def __getattr__(name: str) -> Any:

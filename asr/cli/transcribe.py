@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,9 @@ def _transcripts(options: argparse.Namespace) -> Generator[tuple[Path, "Found"]]
     numerics.pin()
     from asr.transcribe.transcriber import Transcriber
 
-    return Transcriber(options.model, device=device, wanted=wanted).many(files, workers=workers_of(options))
+    return Transcriber(options.model, device=device, **asdict(wanted)).many(
+        files, workers=workers_of(options)
+    )
 
 
 def _wanted(options: argparse.Namespace) -> "Wanted":

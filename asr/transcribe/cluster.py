@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class _Actor:
         from asr.transcribe.transcriber import Transcriber
 
         if self._transcriber is None:
-            self._transcriber = Transcriber(self._model, device=self._device, wanted=self._wanted)
+            self._transcriber = Transcriber(self._model, device=self._device, **asdict(self._wanted))
         return [found for _, found in self._transcriber.many(files)]
 
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -20,7 +20,7 @@ from asr.transcribe.stretches import Stretches
 from asr.transcribe.transcript import Found, Transcript, Wanted, Word, in_order
 from asr.transcribe.windows import Windows
 
-__all__ = ["Audio", "Transcriber", "Transcript", "Wanted", "Word"]
+__all__ = ["Audio", "Transcriber", "Transcript", "Word"]
 Heard = list[tuple[Piece, LogProbs]]  # in one batch
 
 
@@ -35,14 +35,25 @@ class Transcriber:
     Args:
         model: a bundle folder, or the folder of a run that holds one.
         device: auto, cpu, cuda or cuda:N.
-        wanted: words with their times, a decoder, confidences: `Wanted(words=True)`.
+        words: give each word with its start and end, too (docs/times.md).
+        decoder: "greedy" or "beam"; None is the search that the bundle carries, or greedy where it has none.
+        confidence: a file of `asr confidence train`: how sure each word is. Then there are words, too.
 
     Raises:
-        BundleError: no model there, it is damaged, or it has no search and one is wanted.
-        ConfidenceError: the estimator of confidence cannot be read, or is of another model.
+        BundleError: no model there, it is damaged, or it has no search and decoder is "beam".
+        ConfidenceError: the estimator cannot be read, or is for another model or way to read.
     """
 
-    def __init__(self, model: str | Path, *, device: str = "auto", wanted: Wanted | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str = "auto",
+        words: bool = False,
+        decoder: Literal["greedy", "beam"] | None = None,
+        confidence: str | Path | None = None,
+    ) -> None:
+        wanted = Wanted(words or bool(confidence), decoder, str(confidence or ""))
         self.device = choose_device(device)
         folder = find_bundle(Path(model))
         self.bundle: Bundle = load_bundle(folder)
@@ -50,7 +61,7 @@ class Transcriber:
         self.windows = Windows.of(self.bundle.description.front_end, self.bundle.description.model)
         self._inference = Inference(self.model)
         period = self.windows.grid / self.sample_rate
-        self._interpreter = interpreter_of(folder, self.bundle, wanted or Wanted(), period)
+        self._interpreter = interpreter_of(folder, self.bundle, wanted, period)
         self._word_starts = word_starts_of(self.bundle.tokenizer)
 
     @property

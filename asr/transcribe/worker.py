@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from asr import numerics
 from asr.errors import AsrError
-from asr.transcribe.transcript import Transcript, Wanted
+from asr.transcribe.transcript import Transcript
 
 
 def main() -> NoReturn:
@@ -50,7 +50,7 @@ def work() -> int:
     from asr.transcribe.transcriber import Transcriber
 
     try:
-        transcriber = Transcriber(options.model, device=options.device, wanted=Wanted(**options.wanted))
+        transcriber = Transcriber(options.model, device=options.device, **options.wanted)
     except AsrError as error:
         _answer(answers, {"fatal": str(error), "error": type(error).__name__})
         return 1

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import miniature
@@ -42,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def transcriber(run: Path) -> Transcriber:
-    return Transcriber(run, device="cpu", wanted=WORDS)
+    return Transcriber(run, device="cpu", words=True)
 
 
 @pytest.fixture(scope="module")
@@ -153,16 +152,16 @@ def test_long_audio(transcriber: Transcriber, run: Path, monkeypatch: pytest.Mon
 def test_by_the_search_that_the_model_carries(searching: Path) -> None:
     """It is the model's own way; it can find no other words; greedy is still to be had."""
     speech = Audio(miniature.speech("YES GO ONE", "b").astype(np.float32), miniature.RATE)
-    found = Transcriber(searching, device="cpu", wanted=WORDS)(speech)
+    found = Transcriber(searching, device="cpu", words=True)(speech)
     assert found.text == Transcriber(searching, device="cpu")(speech).text
     assert found.text.startswith("yes go ")
     assert set(found.text.split()) <= {"yes", "go", "see"}
     assert [word.word for word in found.words] == found.text.split()
-    assert Transcriber(searching, device="cpu", wanted=replace(WORDS, decoder="beam"))(speech) == found
-    greedily = Transcriber(searching, device="cpu", wanted=replace(WORDS, decoder="greedy"))(speech)
+    assert Transcriber(searching, device="cpu", words=True, decoder="beam")(speech) == found
+    greedily = Transcriber(searching, device="cpu", words=True, decoder="greedy")(speech)
     assert greedily.text == "yes go one"
     known = Audio(miniature.speech("SEE YES", "c").astype(np.float32), miniature.RATE)
-    assert_near(Transcriber(searching, device="cpu", wanted=WORDS)(known).words, truth("SEE YES"), 0.12)
+    assert_near(Transcriber(searching, device="cpu", words=True)(known).words, truth("SEE YES"), 0.12)
 
 
 def test_a_model_of_words_without_spaces(run: Path, tmp_path: Path) -> None:
@@ -174,22 +173,22 @@ def test_a_model_of_words_without_spaces(run: Path, tmp_path: Path) -> None:
     alphabet[alphabet.index(" ")] = "_"
     (tmp_path / "model.json").write_text(json.dumps(tree))
     speech = Audio(miniature.speech("SEE YES", "c").astype(np.float32), miniature.RATE)
-    found = Transcriber(tmp_path, device="cpu", wanted=WORDS)(speech)
+    found = Transcriber(tmp_path, device="cpu", words=True)(speech)
     assert found.text == "see_yes" == found.words[0].word
     assert_near(found.words, [("see_yes", truth("SEE YES")[0][1], truth("SEE YES")[1][2])], 0.12)
     tokenizer = load_bundle(tmp_path).tokenizer
     used = SettingsUsed.of(SearchSettings(lm_weight=0.0, beam=20), "plain", 0.0)
     lexicon = Lexicon.of_words(["yes", "see_"], tokenizer)
     name_decoder(tmp_path, save_decoder(tmp_path, used, vocabulary_of(tokenizer), lexicon=lexicon))
-    found = Transcriber(tmp_path, device="cpu", wanted=WORDS)(speech)
+    found = Transcriber(tmp_path, device="cpu", words=True)(speech)
     assert [word.word for word in found.words] == ["see_", "yes"]
 
 
 def test_what_is_wanted_and_not_there(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="this model carries no search"):
-        Transcriber(run, wanted=Wanted(decoder="beam"))
+        Transcriber(run, decoder="beam")
     with pytest.raises(ConfidenceError, match=r"gone\.json"):
-        Transcriber(run, wanted=Wanted(words=True, confidence=str(tmp_path / "gone.json")))
+        Transcriber(run, confidence=tmp_path / "gone.json")
 
 
 def test_an_estimator_of_words_that_are_read_in_another_way(searching: Path, tmp_path: Path) -> None:
@@ -202,12 +201,11 @@ def test_an_estimator_of_words_that_are_read_in_another_way(searching: Path, tmp
     )
     weights = bundle.description.weights
     save_estimator(path, trained, weights=weights, decoder=described(GREEDY), trained_on=about)
-    wanted = Wanted(words=True, confidence=str(path))
     with pytest.raises(
         ConfidenceError, match=r"read in another way \(greedy, here beam; different: .*lexicon"
     ):
-        Transcriber(searching, wanted=wanted)
-    Transcriber(searching, wanted=replace(wanted, decoder="greedy"))
+        Transcriber(searching, confidence=path)
+    Transcriber(searching, confidence=path, decoder="greedy")
 
 
 def test_a_stretch_ends_between_words() -> None:
