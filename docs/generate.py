@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import asr.decoding.settings_used
-import asr.recipe
+import asr.recipe.corpus
+import asr.recipe.model
+import asr.recipe.recipe
+import asr.recipe.result
+import asr.recipe.training
 import asr.runs.environment
 import asr.runs.numerics_used
 import asr.runs.record
@@ -27,7 +31,8 @@ from asr.runs.record import Record, schema
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- from here on written by docs/generate.py: change the code, then run `make docs` -->"
 MODULES = (
-    *(asr.recipe, asr.runs.record, asr.runs.environment, asr.runs.numerics_used),
+    *(asr.recipe.corpus, asr.recipe.model, asr.recipe.recipe, asr.recipe.result, asr.recipe.training),
+    *(asr.runs.record, asr.runs.environment, asr.runs.numerics_used),
     *(asr.runs.search_used, asr.runs.tokenizer_used, asr.decoding.settings_used),
 )
 

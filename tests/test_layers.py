@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("errors", "files", "on_demand", "audio", "audio_length", "sound_file", "text", "tokenizer", "pronunciations"),
+        *("errors", "files", "frozen", "on_demand", "audio", "audio_length", "sound_file"),
+        *("text", "tokenizer", "pronunciations"),
         *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
     ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),

@@ -142,7 +142,7 @@ IMPOSSIBLE = {
     "tokenizer.kind=bytes": "tokenizer.kind: .*'characters', 'subwords' or 'phones'",
     "tokenizer.kind=phones": 'phones need pronunciations = "corpus", "cmudict" or a file beside the recipe',
     "tokenizer.pronunciations=cmudict": 'pronunciations, stress, prefer and boundaries are for kind = "phones" only',
-    'tokenizer={kind="phones", pronunciations="/home/me/my.dict"}': "pronunciations is a path relative to the recipe",
+    'tokenizer={kind="phones", pronunciations="/lexicons/my.dict"}': "pronunciations is a path relative to the recipe",
     'tokenizer={kind="phones", pronunciations="corpus", alphabet="ab"}': "alphabet is for characters and subwords",
     "tokenizer.kind=subwords": "tokenizer: subwords need size = 8 or more, got 0",
     "tokenizer.size=100": "tokenizer: size is for subwords only",

@@ -14,7 +14,7 @@ from asr.confidence.forest import Forest
 from asr.decoding.vocabulary import Vocabulary
 from asr.errors import ConfidenceError
 from asr.files import write_text
-from asr.recipe import Frozen
+from asr.frozen import Frozen
 
 FORMAT: Literal[1] = 1
 

@@ -36,9 +36,9 @@ from asr.corpora.espeak import Speech, Synthesiser, write_wav
 from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, data_file
 from asr.corpora.room import IntegerDraws, Integers, add_echoes, coloured_noise, mix
 from asr.errors import CorpusError
+from asr.frozen import Frozen
 from asr.manifest import Utterance
 from asr.randomness import keyed_seed
-from asr.recipe import Frozen
 
 SETTINGS = "digits.toml"  # in data/
 TRANSCRIPT = "digits.jsonl"  # in the corpus's folder; written last

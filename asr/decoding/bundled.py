@@ -25,8 +25,8 @@ from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.errors import BundleError, LanguageModelError
 from asr.files import sha256_file, whole_file, write_json, write_text
+from asr.frozen import Frozen
 from asr.lm.text import open_text
-from asr.recipe import Frozen
 from asr.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from asr.decoding.settings import SearchSettings
-from asr.recipe import Frozen
+from asr.frozen import Frozen
 
 
 class SettingsUsed(Frozen):

@@ -21,9 +21,10 @@ from torch.overrides import TorchFunctionMode
 
 from asr.errors import BundleError, TokenizerError
 from asr.files import sha256_file, write_json
+from asr.frozen import Frozen
 from asr.model.acoustic import AcousticModel
 from asr.model.tensors import write_tensors
-from asr.recipe import FrontEnd, Frozen, Model
+from asr.recipe import FrontEnd, Model
 from asr.tokenizer import Tokenizer, tokenizer_from_json
 
 FORMAT = 1

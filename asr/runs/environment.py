@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asr.frozen import Frozen
 from asr.numerics import DECIDING, available_cores, bfloat16
-from asr.recipe import Frozen
 
 if TYPE_CHECKING:
     import torch

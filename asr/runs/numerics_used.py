@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
-from asr.recipe import Frozen
+from asr.frozen import Frozen
 from asr.runs.environment import SESSIONS, Sides
 
 

@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError
 from asr.decoding.settings_used import SettingsUsed
 from asr.errors import RunError
 from asr.files import write_json
-from asr.recipe import Frozen, Recipe
+from asr.frozen import Frozen
+from asr.recipe import Recipe
 from asr.runs.environment import Code, Environment
 from asr.runs.folder import RECORD
 from asr.runs.formats import LATER, upgraded

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
-from asr.recipe import Frozen
+from asr.frozen import Frozen
 
 
 def as_text(texts: Sequence[str]) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
+from asr.frozen import Frozen
 from asr.pronunciations import Pronunciations
-from asr.recipe import Frozen
 from asr.runs.formats import LATER
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
