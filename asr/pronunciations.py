@@ -13,7 +13,7 @@ texts are; phones stay as they are written, but for the digits of stress.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ _STRESSED = re.compile(r"(?P<phone>[A-Za-z]+)[012]")
 _PROBABILITY = re.compile(r"\d*\.\d+")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SHOWN = 3  # malformed lines
+_NAMED = 10  # words
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,7 @@ def _quoted(ways: Iterable[str]) -> str:
     return ", ".join(f'"{way}"' for way in ways)
 
 
-def some_words(words: Iterable[str], most: int = 10) -> str:
+def some_words(words: Sequence[str]) -> str:
     """The first ten, and how many more."""
-    every = list(words)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    return ", ".join(words[:_NAMED]) + more

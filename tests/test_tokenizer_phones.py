@@ -9,6 +9,7 @@ from asr.errors import TokenizerError
 from asr.pronunciations import Pronunciations
 from asr.tokenizer import PhoneTokenizer, Tokenizer, build_tokenizer, tokenizer_from_json
 from asr.tokenizer.phones import refuse_missing_words
+from asr.tokenizer.segmentation import Segment
 
 LEXICON = Pronunciations(
     {
@@ -27,6 +28,15 @@ LEXICON = Pronunciations(
 TEXTS = ["a t e", "one oh one", "eighty one oh", "a o t"]
 SETTINGS = recipe.Tokenizer(kind="phones", pronunciations="corpus")
 WITHOUT = recipe.Tokenizer(kind="phones", pronunciations="corpus", boundaries=False)
+SMALL = {
+    "kind": "phones",
+    "phones": ["B", "IY"],
+    "boundaries": True,
+    "source": "x",
+    "pronunciations": {"b": ["B IY"]},
+    "counts": {"b": 1},
+    "pairs": {},
+}
 
 
 def built(settings: recipe.Tokenizer = SETTINGS, texts: list[str] = TEXTS) -> PhoneTokenizer:
@@ -78,28 +88,12 @@ def test_homophones_are_chosen_by_the_words_beside_them() -> None:
 def test_words_have_places() -> None:
     tokenizer = built()
     boundary, ah, ey, iy, n, ow, t, w = range(1, 9)
-    heard = [
-        boundary,
-        w,
-        ah,
-        n,
-        boundary,
-        boundary,
-        ey,
-        t,
-        ah,
-        iy,
-        boundary,
-    ]  # "eighty" with a phone too many
-    found = [(segment.word, segment.first, segment.last) for segment in tokenizer.segment(heard)]
-    assert found == [("one", 1, 4), ("eighty", 6, 10)]
+    # "eighty" with a phone too many.
+    heard = [boundary, w, ah, n, boundary, boundary, ey, t, ah, iy, boundary]
+    assert tokenizer.segment(heard) == (Segment("one", 1, 4), Segment("eighty", 6, 10))
     # A boundary inside a word, and none between two: one edit each.
-    found = [
-        (segment.word, segment.first, segment.last) for segment in tokenizer.segment([ey, boundary, t, iy])
-    ]
-    assert found == [("a", 0, 1), ("t", 2, 4)]
-    found = [(segment.word, segment.first, segment.last) for segment in tokenizer.segment([w, ah, n, ow])]
-    assert found == [("one", 0, 3), ("oh", 3, 4)]
+    assert tokenizer.segment([ey, boundary, t, iy]) == (Segment("a", 0, 1), Segment("t", 2, 4))
+    assert tokenizer.segment([w, ah, n, ow]) == (Segment("one", 0, 3), Segment("oh", 3, 4))
     assert ow in tokenizer.encode("oh")
 
 
@@ -177,15 +171,7 @@ def test_json_and_back() -> None:
 def test_digests_never_change() -> None:
     """Records hold them."""
     small = PhoneTokenizer(["B", "IY"], {"b": ["B IY"]}, {"b": 1}, {}, boundaries=True, source="x")
-    assert small.to_json() == {
-        "kind": "phones",
-        "phones": ["B", "IY"],
-        "boundaries": True,
-        "source": "x",
-        "pronunciations": {"b": ["B IY"]},
-        "counts": {"b": 1},
-        "pairs": {},
-    }
+    assert small.to_json() == SMALL
 
 
 @pytest.mark.parametrize(
@@ -211,18 +197,9 @@ def test_digests_never_change() -> None:
     ],
 )
 def test_json_of_something_else(changes: dict[str, object], message: str) -> None:
-    tree = {
-        "kind": "phones",
-        "phones": ["B", "IY"],
-        "boundaries": True,
-        "source": "x",
-        "pronunciations": {"b": ["B IY"]},
-        "counts": {"b": 1},
-        "pairs": {},
-    }
-    tokenizer_from_json(tree)
+    tokenizer_from_json(SMALL)
     with pytest.raises(TokenizerError, match=message):
-        tokenizer_from_json({**tree, **changes})
+        tokenizer_from_json({**SMALL, **changes})
 
 
 def test_a_word_gives_way_to_those_alone_that_can_be_said_in_all_its_ways() -> None:

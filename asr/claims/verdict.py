@@ -1,8 +1,10 @@
 """Level L7 of the ladder: does the result of one record hold in another run? Exactly one verdict, with its reason."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from asr.claims.checks.scored import Scored, all_scored
 from asr.claims.trails import FirstDifference, Way, first_difference, steps_in_common
 from asr.evaluation.equivalence import Equivalence, equivalence, equivalence_from_intervals
 from asr.evaluation.significance import Paired, PairedTest, matched_pairs
@@ -172,9 +174,7 @@ def _same_model(first: Record, second: Record) -> bool:
 
 
 def _same_files(first: Record, second: Record, parts: tuple[str, ...] = ("dev", "test")) -> bool:
-    names = [f"hypotheses/{part}.jsonl" for part in parts]
-    if first.search is not None and second.search is not None:
-        names += [f"hypotheses/{part}-search.jsonl" for part in parts]
+    names = [ours.file(part) for ours, _ in _scored(first, second) for part in parts]
     return all(name in first.files and first.files[name] == second.files.get(name) for name in names)
 
 
@@ -190,7 +190,11 @@ class _Claim:
     """A result on the test part, and what became of each utterance."""
 
     result: Result
-    outcomes: dict[str, Outcome]
+    outcomes: Mapping[str, Outcome]
+
+    @classmethod
+    def of(cls, scored: Scored) -> "_Claim":
+        return cls(scored.results["test"], scored.outcomes.get("test", {}))
 
     @property
     def texts(self) -> dict[str, str]:
@@ -198,12 +202,16 @@ class _Claim:
 
 
 def _claims(first: Record, second: Record) -> list[tuple[_Claim, _Claim]]:
-    """Of both records: of greedy decoding, and of the search where both have one."""
-    found = [tuple(_Claim(each.results["test"], each.outcomes.get("test", {})) for each in (first, second))]
-    searches = [each.search for each in (first, second) if each.search and "test" in each.search.results]
-    if len(searches) == 2:
-        found.append(tuple(_Claim(each.results["test"], each.outcomes.get("test", {})) for each in searches))
-    return [(ours, theirs) for ours, theirs in found]
+    return [
+        (_Claim.of(ours), _Claim.of(theirs))
+        for ours, theirs in _scored(first, second)
+        if "test" in ours.results and "test" in theirs.results
+    ]
+
+
+def _scored(first: Record, second: Record) -> list[tuple[Scored, Scored]]:
+    """Of both records: greedy decoding, and the search where both have one."""
+    return list(zip(all_scored(first), all_scored(second), strict=False))
 
 
 def _by_rates(first: Record, second: Record, margin: float) -> tuple[Name, str, tuple[Any, ...]]:

@@ -73,19 +73,17 @@ def _utterances(options: argparse.Namespace) -> "Sequence[Utterance]":
     from asr.manifest import read_manifest
     from asr.utterance import Utterance
 
+    if options.tokens and options.format == "ctm":
+        raise AlignmentError("--tokens is for --format json")
     if options.manifest is not None:
         if options.audio is not None or options.text is not None:
             raise AlignmentError("--manifest brings audio and texts: leave out the file and --text")
-        if options.tokens and options.format == "ctm":
-            raise AlignmentError("--tokens is for --format json")
         manifest = read_manifest(options.manifest)
         if not len(manifest):
             raise AlignmentError(f"{options.manifest}: no utterances in it; expected a line of JSON for each")
         return manifest
     if options.audio is None or options.text is None:
         raise AlignmentError('nothing to align: give a file and --text "what is said", or --manifest FILE')
-    if options.tokens and options.format == "ctm":
-        raise AlignmentError("--tokens is for --format json")
     return [Utterance(Path(options.audio).stem, options.audio, 0.0, options.text)]
 
 

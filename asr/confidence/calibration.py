@@ -54,9 +54,8 @@ def fit_calibration(scores: npt.ArrayLike, right: npt.ArrayLike, floor: float = 
         weights, before = _down(weights, _solved(curvature, slope), columns, targets), weights
         if np.abs(weights - before).max() < 1e-12:
             break
-    if (
-        weights[0] <= 0
-    ):  # scores that say nothing, or the contrary: the share of right ones is all that is left
+    if weights[0] <= 0:
+        # Scores that say nothing, or the contrary: the share of right ones is all that is left.
         share = targets.mean()
         return Calibration(1e-9, float(np.log(share / (1 - share))), floor)
     return Calibration(float(weights[0]), float(weights[1]), floor)

@@ -5,8 +5,9 @@ development data was said by estimators fitted to the other speakers. The one th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from asr.errors import ConfidenceError
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Made = TypeVar("Made")
+Said = TypeVar("Said")
 
 FOREST = "forest"
 FEWEST = 10  # wrong words that a forest needs
@@ -78,12 +81,7 @@ def cross_validated(
 ) -> list[Opinion]:
     """Of each sample that was not changed, what an estimator fitted without its speaker says. The rest as for `fit`."""
     own = [sample for sample in samples if not sample.changed]
-    folds = folds_of(own)
-    found: dict[str, Opinion] = {}
-    for fold in sorted(set(folds.values())):
-        fitted = fit([sample for sample in samples if folds[sample.id] != fold], method, vocabulary, growth)
-        found |= {sample.id: opinion(fitted, sample) for sample in own if folds[sample.id] == fold}
-    return [found[sample.id] for sample in own]
+    return _in_turns(samples, own, lambda others: fit(others, method, vocabulary, growth), opinion)
 
 
 def opinion(estimator: Trained, sample: Sample) -> Opinion:
@@ -109,11 +107,23 @@ def _held_out(samples: Sequence[Sample], own: Sequence[Sample], method: str, gro
     """Scores of each own sample, by a forest that has not seen its speaker; a feature has seen none."""
     if method != FOREST:
         return [scores(sample.features, method, None) for sample in own]
+    return _in_turns(
+        samples, own, lambda others: _grown(others, growth), lambda forest, sample: forest(sample.features)
+    )
+
+
+def _in_turns(
+    samples: Sequence[Sample],
+    own: Sequence[Sample],
+    make: Callable[[Sequence[Sample]], Made],
+    say: Callable[[Made, Sample], Said],
+) -> list[Said]:
+    """Of each own sample, what is said by what was made of the samples of the other folds."""
     folds = folds_of(own)
-    found: dict[str, Floats] = {}
+    found: dict[str, Said] = {}
     for fold in sorted(set(folds.values())):
-        forest = _grown([sample for sample in samples if folds[sample.id] != fold], growth)
-        found |= {sample.id: forest(sample.features) for sample in own if folds[sample.id] == fold}
+        made = make([sample for sample in samples if folds[sample.id] != fold])
+        found |= {sample.id: say(made, sample) for sample in own if folds[sample.id] == fold}
     return [found[sample.id] for sample in own]
 
 

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from asr.confidence.estimator import PLAIN
 from asr.confidence.features import FEATURES
 from asr.confidence.fit import Opinion, Sample
-from asr.confidence.measures import Bin, Measured, gains, measured, reliability
-
-Floats = npt.NDArray[np.float64]
+from asr.confidence.measures import Bin, Measured, Resampled, reliability, resampled
 
 RESAMPLES = 1000
 
@@ -58,19 +55,24 @@ def judge(
     spoken = [number for number, sample in enumerate(samples) if len(sample.right)]
     whole = np.array([samples[number].whole for number in spoken], dtype=np.bool_)
     ids = [samples[number].id for number in spoken]
-    first: Floats | None = None
+    first: dict[str, Resampled] | None = None
     found = []
     for name, each in opinions.items():
         words = np.concatenate([opinion.words for opinion in each])
         wholes = np.array([each[number].utterance for number in spoken])
+        own = resampled(words, right, of_word, resamples=resamples)
         found.append(
             Judged(
                 name,
-                measured(words, right, of_word, resamples=resamples),
-                measured(wholes, whole, ids, resamples=resamples),
-                None if first is None else gains(first, words, right, of_word, resamples=resamples),
+                _measured(own),
+                _measured(resampled(wholes, whole, ids, resamples=resamples)),
+                None if first is None else _measured({key: own[key] - first[key] for key in own}),
                 reliability(words, right, "mass"),
             )
         )
-        first = words if first is None else first
+        first = first or own
     return found
+
+
+def _measured(values: Mapping[str, Resampled]) -> dict[str, Measured]:
+    return {name: each.measured for name, each in values.items()}

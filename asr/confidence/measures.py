@@ -19,9 +19,8 @@ Flags = npt.NDArray[np.bool_]
 Bins = Literal["width", "mass"]
 Measure = Callable[[Floats, Flags], float]
 
-SUREST = (
-    1e-6  # NCE takes no confidence to be closer to 0 or 1: one wrong word of confidence 1 would cost infinity
-)
+# NCE takes no confidence to be closer to 0 or 1: one wrong word of confidence 1 would cost infinity.
+SUREST = 1e-6
 BINS = 10
 
 
@@ -142,50 +141,46 @@ class Measured:
         return {"value": value, "interval_95": None if low is None or high is None else [low, high]}
 
 
-def measured(
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """A measure of all words, and of each resample of their utterances."""
+
+    value: float
+    values: Floats  # (resamples,)
+
+    def __sub__(self, other: "Resampled") -> "Resampled":
+        """What this one has more than another of the same words: paired, both on the same resamples."""
+        return Resampled(self.value - other.value, self.values - other.values)
+
+    @property
+    def measured(self) -> Measured:
+        kept = self.values[~np.isnan(self.values)]
+        if not len(kept):
+            return Measured(self.value, math.nan, math.nan)
+        low, high = np.percentile(kept, [2.5, 97.5])
+        return Measured(self.value, float(low), float(high))
+
+
+def resampled(
     confidences: Floats, right: Flags, utterances: Sequence[str], *, resamples: int = 1000, seed: int = 0
-) -> dict[str, Measured]:
-    """All measures, with percentile bootstrap intervals over utterances (Bisani and Ney, 2004).
+) -> dict[str, Resampled]:
+    """All measures, for percentile bootstrap intervals over utterances (Bisani and Ney, 2004).
 
     Args:
         utterances: (words,) the utterance that each word is of.
         resamples: those without a right or without a wrong word have no NCE, say, and are left out of its interval.
     """
-    drawn = list(_resampled(utterances, resamples, seed))
-    found = {}
-    for name, measure in MEASURES.items():
-        values = np.array([measure(confidences[rows], right[rows]) for rows in drawn])
-        found[name] = _interval(measure(confidences, right), values)
-    return found
+    drawn = _draws(utterances, resamples, seed)
+    return {
+        name: Resampled(
+            measure(confidences, right),
+            np.array([measure(confidences[rows], right[rows]) for rows in drawn], dtype=np.float64),
+        )
+        for name, measure in MEASURES.items()
+    }
 
 
-def gains(
-    first: Floats,
-    second: Floats,
-    right: Flags,
-    utterances: Sequence[str],
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, Measured]:
-    """Measures of second minus those of first on the same words: paired, both on the same resamples."""
-    drawn = list(_resampled(utterances, resamples, seed))
-    found = {}
-    for name, measure in MEASURES.items():
-        values = [measure(second[rows], right[rows]) - measure(first[rows], right[rows]) for rows in drawn]
-        found[name] = _interval(measure(second, right) - measure(first, right), np.array(values))
-    return found
-
-
-def _interval(value: float, values: Floats) -> Measured:
-    kept = values[~np.isnan(values)]
-    if not len(kept):
-        return Measured(value, math.nan, math.nan)
-    low, high = np.percentile(kept, [2.5, 97.5])
-    return Measured(value, float(low), float(high))
-
-
-def _resampled(utterances: Sequence[str], resamples: int, seed: int) -> Sequence[npt.NDArray[np.intp]]:
+def _draws(utterances: Sequence[str], resamples: int, seed: int) -> list[npt.NDArray[np.intp]]:
     """Rows of words: those of as many utterances as there are, drawn with replacement."""
     names, places = np.unique(np.array(utterances, dtype=str), return_inverse=True)
     rows = [np.flatnonzero(places == number) for number in range(len(names))]

@@ -8,13 +8,10 @@ model.json holds the digest of decoder.json, so a decoder that was lost or excha
 """
 
 import gzip
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from pydantic import ValidationError
 
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.ngram_model import NgramModel
@@ -27,6 +24,7 @@ from asr.errors import BundleError, LanguageModelError
 from asr.files import sha256_file, whole_file, write_json, write_text
 from asr.frozen import Frozen
 from asr.lm.text import open_text
+from asr.model.description import read_description
 from asr.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DECODER, LANGUAGE_MODEL, LEXICON = "decoder.json", "language_model.arpa.gz", "lexicon.txt"
-FILES = (DECODER, LANGUAGE_MODEL, LEXICON)
 _BLOCK = 1 << 20  # bytes
 
 
@@ -189,19 +186,9 @@ def _check(path: Path, expected: str, says: str) -> None:
 
 
 def _description(path: Path) -> DecoderDescription:
+    description = read_description(path, DecoderDescription, "decoder", FORMAT)
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: not a readable JSON file ({error})") from None
-    version = tree.get("format") if isinstance(tree, dict) else None
-    if version != FORMAT:
-        raise BundleError(f"{path}: decoder format {version!r}; this version of Attest reads format {FORMAT}")
-    try:
-        description = DecoderDescription.model_validate_json(json.dumps(tree))
         description.settings.to_search()
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BundleError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     except ValueError as error:
         raise BundleError(f"{path}: {error}") from None
     return description

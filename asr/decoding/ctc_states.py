@@ -50,9 +50,8 @@ def best_states(matrix: Matrix, readings: Readings, separator: int | None = None
     """
     states = CtcStates(readings, separator)
     scores = states.before()
-    steps = np.zeros(
-        (len(matrix), *states.labels.shape), dtype=np.int8
-    )  # states back to where the best came from
+    # States back to where the best came from.
+    steps = np.zeros((len(matrix), *states.labels.shape), dtype=np.int8)
     for frame, row in zip(matrix, steps, strict=True):
         stay, step, skip = states.ways(scores)
         row[step > stay] = 1

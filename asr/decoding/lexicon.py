@@ -56,9 +56,14 @@ class Lexicon:
         return self.nodes[0]
 
     @property
+    def words(self) -> set[str]:
+        """All of them, however they are spelled."""
+        return {word for word, _ in self.spellings}
+
+    @property
     def size(self) -> int:
         """Number of different words."""
-        return len({word for word, _ in self.spellings})
+        return len(self.words)
 
     def without(self, separator: int | None) -> "Lexicon":
         """The same words without separators around their spellings: those belong to no word."""

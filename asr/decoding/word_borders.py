@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from asr.decoding.word_times import WordSpan
 
@@ -93,12 +94,12 @@ class _Finder:
     """Looks for pauses and dips in the loudness."""
 
     def __init__(self, sound: Sound) -> None:
-        self._loudness, self._block = _loudness(sound.power), sound.block
-        loudness = self._loudness
+        loudness, self._block = _loudness(sound.power), sound.block
         background, loud = np.percentile(loudness, [BACKGROUND, LOUD]) if len(loudness) else (0.0, 0.0)
         background = max(background, loud - RANGE)
         quiet = background + QUIET * (loud - background)
         self._silence = quiet - loudness  # above 0 where it is quiet
+        self._levels = _levels(loudness)
 
     def pause(self, begin: float, end: float) -> Border | None:
         """The stretch between two times (seconds) over which it is quiet by most: the sum over its blocks."""
@@ -127,13 +128,11 @@ class _Finder:
         if last <= first:
             return expected
         times = np.arange(first, last + 1) * self._block
-        inner = np.pad(self._loudness, 2, mode="edge")
-        level = np.array([inner[place : place + 4].mean() for place in range(first, last + 1)])
-        best = int((level + DIP * np.square(times - expected)).argmin())
+        best = int((self._levels[first : last + 1] + DIP * np.square(times - expected)).argmin())
         return float(min(max(times[best], begin), end))
 
     def _blocks(self, begin: float, end: float) -> tuple[int, int]:
-        return round(begin / self._block), min(round(end / self._block), len(self._loudness))
+        return round(begin / self._block), min(round(end / self._block), len(self._silence))
 
 
 def _loudness(power: Values) -> Values:
@@ -144,6 +143,14 @@ def _loudness(power: Values) -> Values:
     smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
     loudness: Values = 10 * np.log10(smooth + 1e-10)
     return loudness
+
+
+def _levels(loudness: Values) -> Values:
+    """(blocks + 1,) the mean dB of the four blocks around each place between two blocks, and around the ends."""
+    if not len(loudness):
+        return loudness
+    levels: Values = sliding_window_view(np.pad(loudness, 2, mode="edge"), 4).mean(axis=1)
+    return levels
 
 
 def _reach(usual: float, seen: Sequence[float]) -> float:

@@ -1,7 +1,9 @@
 """Tokens to words: which tokens, and so which frames, each word of a text has."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy.typing as npt
 
@@ -77,14 +79,12 @@ def _spelled(
     if words is None or lexicon is None:
         raise ValueError("these tokens do not tell where words begin: words and a lexicon are needed")
     tokens = tuple(span.token for span in spans)
-    spellings: dict[str, list[tuple[int, ...]]] = {}
-    for word, spelling in lexicon.spellings:
-        spellings.setdefault(word, []).append(spelling)
     ways: list[dict[int, int]] = [{0: 0}]  # after so many words: tokens used, and those used before the word
     for word in words:
+        spellings = _spellings(lexicon, word)
         step: dict[int, int] = {}
         for begin in sorted(ways[-1]):
-            for spelling in spellings.get(word, ()):
+            for spelling in spellings:
                 if tokens[begin : begin + len(spelling)] == spelling:
                     step.setdefault(begin + len(spelling), begin)
         ways.append(step)
@@ -95,6 +95,14 @@ def _spelled(
         groups.append((step[end], end))
         end = step[end]
     return groups[::-1]
+
+
+def _spellings(lexicon: Lexicon, word: str) -> list[tuple[int, ...]]:
+    """Of one word, without a look at all the others: they are sorted by word."""
+    every, key = lexicon.spellings, itemgetter(0)
+    first = bisect_left(every, word, key=key)
+    last = bisect_right(every, word, first, key=key)
+    return [spelling for _, spelling in every[first:last]]
 
 
 def heard_words(

@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from asr.audio import read_audio
@@ -19,6 +21,7 @@ from asr.transcribe.hear import LogProbs, hear, posteriors
 
 AHEAD = 4  # utterances that a worker computes before they are asked for, at most
 Progress = Callable[[int, int], None]
+Samples = npt.NDArray[np.float32]
 
 
 def decode(
@@ -55,12 +58,20 @@ def decode(
 
 
 def log_probs_alone(
-    model: AcousticModel, utterances: Sequence[Utterance], *, workers: int = 1
+    model: AcousticModel,
+    utterances: Sequence[Utterance],
+    *,
+    workers: int = 1,
+    change: Callable[[Utterance, Samples], Samples] = lambda utterance, samples: samples,
+    progress: Progress = lambda done, total: None,
 ) -> Iterator[LogProbs]:
     """(frames, tokens) natural logarithms of each utterance, in their order, each computed by itself.
 
     What else is in a batch changes log-probs by 2e-5, and a search weighs all of them: there is no telling beforehand
     which utterances are close calls, as there is for greedy decoding. So nothing but the utterance has a say.
+
+    Args:
+        change: of the samples before they are heard; several at once, in threads.
 
     Raises:
         AudioError: a file cannot be read; the message names it.
@@ -68,25 +79,25 @@ def log_probs_alone(
     inference, rate = Inference(model), model.front_end.settings.sample_rate
 
     def computed(utterance: Utterance) -> LogProbs:
-        return posteriors(inference, [_samples(utterance, rate)])[0]
+        return posteriors(inference, [change(utterance, _samples(utterance, rate))])[0]
 
     if next(model.parameters()).is_cuda:
         workers = 1
     warm_up()
-    waiting: deque[Future[LogProbs]] = deque()
+    rest, waiting = iter(utterances), deque[Future[LogProbs]]()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
-            for utterance in utterances:
-                waiting.append(pool.submit(computed, utterance))
-                if len(waiting) > AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            for done in range(1, len(utterances) + 1):
+                free = AHEAD * workers + 1 - len(waiting)
+                waiting.extend(pool.submit(computed, utterance) for utterance in islice(rest, free))
+                log_probs = waiting.popleft().result()
+                progress(done, len(utterances))
+                yield log_probs
         finally:
             for future in waiting:
                 future.cancel()
 
 
-def _samples(utterance: Utterance, rate: int) -> np.ndarray:
+def _samples(utterance: Utterance, rate: int) -> Samples:
     u = utterance
     return read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate).samples

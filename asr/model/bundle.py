@@ -6,14 +6,12 @@ decoder.json, ...    how a search reads what the model hears, if it carries one 
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -23,6 +21,7 @@ from asr.errors import BundleError, TokenizerError
 from asr.files import sha256_file, write_json
 from asr.frozen import Frozen
 from asr.model.acoustic import AcousticModel
+from asr.model.description import read_description
 from asr.model.tensors import write_tensors
 from asr.recipe import FrontEnd, Model
 from asr.tokenizer import Tokenizer, tokenizer_from_json
@@ -131,23 +130,12 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _read_description(folder: Path) -> Description:
-    path = folder / "model.json"
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        return read_description(folder / "model.json", Description, "bundle", FORMAT)
     except FileNotFoundError:
         raise BundleError(f"{folder}: no model here (no model.json); give a bundle folder or a run") from None
     except NotADirectoryError:
         raise BundleError(f"{folder}: is a file; a model is a bundle folder or a run folder") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: not a readable JSON file ({error})") from None
-    version = tree.get("format") if isinstance(tree, dict) else None
-    if version != FORMAT:
-        raise BundleError(f"{path}: bundle format {version!r}; this version of Attest reads format {FORMAT}")
-    try:
-        return Description.model_validate_json(json.dumps(tree))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BundleError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def _map_weights(model: AcousticModel, weights: Path) -> None:

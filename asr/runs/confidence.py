@@ -1,13 +1,9 @@
 """Confidence estimators for a run: its development part recognised, compared with what was said, and learned from."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-import torch
-
-from asr.audio import read_audio
 from asr.confidence.changes import CHANGES, Change
 from asr.confidence.estimator import PLAIN, Trained
 from asr.confidence.estimator_file import TrainedOn
@@ -20,13 +16,12 @@ from asr.confidence.n_best import N_BEST, Rivals
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.decoding.word_times import heard_words
 from asr.errors import ConfidenceError
+from asr.evaluation.decode import log_probs_alone
 from asr.evaluation.decoders import Decoder
 from asr.manifest import Utterance
-from asr.model.inference import Inference
-from asr.numerics import warm_up
 from asr.runs.evaluate import Evaluator, Part
 from asr.text import normalise
-from asr.transcribe.hear import LogProbs, posteriors
+from asr.transcribe.hear import LogProbs
 
 
 class Recognised:
@@ -76,16 +71,13 @@ class Recognised:
     def _heard(self, utterances: Sequence[Utterance], change: Change, seed: int) -> Iterator[LogProbs]:
         """What the model hears in changed utterances, each by itself."""
         model = self._evaluator.bundle.model
-        inference, rate = Inference(model), model.front_end.settings.sample_rate
-
-        def heard(u: Utterance) -> LogProbs:
-            audio = read_audio(u.audio_filepath, offset=u.offset, duration=u.duration, sample_rate=rate)
-            return posteriors(inference, [change(audio.samples, rate, seed, u.id)])[0]
-
-        warm_up()
-        workers = self._evaluator.workers
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(heard, utterances)
+        rate = model.front_end.settings.sample_rate
+        return log_probs_alone(
+            model,
+            utterances,
+            workers=self._evaluator.workers,
+            change=lambda utterance, samples: change(samples, rate, seed, utterance.id),
+        )
 
 
 @dataclass(frozen=True)

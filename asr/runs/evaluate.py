@@ -132,20 +132,18 @@ class Evaluator:
     def log_probs(self, part: Part) -> list[LogProbs]:
         """(frames, tokens) natural logarithms of each of its utterances, each heard by itself, and once."""
         if part not in self._heard:
-            self._heard[part] = list(self._hearing(self.utterances(part), f"hearing {part}"))
+            self._heard[part] = list(self._hear(self.utterances(part), f"hearing {part}"))
         return self._heard[part]
 
     @cached_property
     def priors(self) -> Priors:
         """Mean posterior of each token on the training part, as a run with a search estimates it."""
         chosen = some_of(self.utterances("train"), self.record.recipe)
-        return Priors.of(self._hearing(chosen, "hearing train for priors"))
+        return Priors.of(self._hear(chosen, "hearing train for priors"))
 
-    def _hearing(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
-        heard = log_probs_alone(self.bundle.model, utterances, workers=self.workers)
-        for done, log_probs in enumerate(heard, 1):
-            self.progress(what, done, len(utterances))
-            yield log_probs
+    def _hear(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
+        progress = partial(self.progress, what)
+        return log_probs_alone(self.bundle.model, utterances, workers=self.workers, progress=progress)
 
     def _against_greedy(self, hypotheses: list[Hypothesis], part: Part) -> PairedTest:
         if part not in self._greedy:

@@ -96,17 +96,24 @@ class Runner:
         with stage(self.group.ranks, self.folder.path, self.group.where) as self._is_vain:
             yield
 
+    @property
+    def _audits(self) -> bool:
+        """Whether a part of a training is run again, and nothing after it."""
+        return self.options.start is not None or self.options.last_step > 0
+
     @cached_property
     def _files(self) -> dict[str, Path]:
-        """Those that the recipe names; of an audit, which ends with the training, those that it needs."""
-        audit = self.options.start is not None or self.options.last_step > 0
-        return find_files(self.record.recipe, self.options.files, of_training=audit)
+        """Those that the recipe names; of an audit those that the training needs."""
+        return find_files(self.record.recipe, self.options.files, of_training=self._audits)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """Of these files."""
+        return digests_of(self._files)
 
     def _begin(self) -> tuple[Parts, Beginning]:
-        digests = digests_of(self._files)
-        check_files(
-            digests, self.record.named_files, f"this run ({self.folder.path})", "start over with --fresh"
-        )
+        whose = f"this run ({self.folder.path})"
+        check_files(self._digests, self.record.named_files, whose, "start over with --fresh")
         corpus = self._get_corpus()
         parts = split(corpus, self.record.recipe)
         if self.options.check_leaks and (warning := refuse_leaks(parts, self.record.recipe)):
@@ -181,13 +188,10 @@ class Runner:
         for name, utterances in parts.items():
             write_manifest(self.folder.manifest(name), utterances)
         write_json(self.folder.tokenizer, beginning.tokenizer.to_json())
-        if not (self.options.start or self.options.last_step):  # an audit ends with the training
+        if not self._audits:
             check_parts(recipe, beginning.tokenizer, parts["train"], self._files)
-        self._update(
-            corpus=used,
-            tokenizer=self._tokenizer_used(beginning.tokenizer),
-            named_files=digests_of(self._files),
-        )
+        made = self._tokenizer_used(beginning.tokenizer)
+        self._update(corpus=used, tokenizer=made, named_files=self._digests)
         return beginning
 
     def _tokenizer(self, corpus: PreparedCorpus, parts: Parts) -> Tokenizer:

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from asr.decoding.bundled import lexicon_text
 from asr.decoding.fusion import check
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.ngram_model import NgramModel
-from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import LanguageModelError, RecipeError, TokenizerError
 from asr.evaluation.decoders import Decoder
@@ -23,10 +21,9 @@ from asr.lm.perplexity import fit_of, fits_of
 from asr.lm.text import open_text, sentences, sha256_of_text, tokens
 from asr.lm.train import BINARY, Settings, train
 from asr.manifest import Utterance
-from asr.recipe import Decoder as DecoderRecipe
 from asr.recipe import Recipe
 from asr.runs.named_files import Files
-from asr.runs.search_used import LanguageModelUsed, LexiconUsed, TextSeen, as_text
+from asr.runs.search_used import LanguageModelUsed, LexiconUsed, TextSeen, as_text, missing_words, settings_of
 from asr.text import normalise
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
@@ -84,10 +81,11 @@ def make_parts(
         words = _words(recipe, train_texts, files, made)
         lexicon, left_out = spelled(words, tokenizer, wanted.lexicon)
     model = NgramModel(made.model, made.arpa) if made else None
-    decoder = Decoder("search", _settings(wanted), model, lexicon, prior_weight=wanted.prior_weight)
+    settings = settings_of(wanted)
+    decoder = Decoder("search", settings, model, lexicon, prior_weight=wanted.prior_weight)
     try:
         for score in wanted.word_scores if wanted.tune else (wanted.word_score,):
-            check(replace(_settings(wanted), word_score=score), vocabulary_of(tokenizer), lexicon, model)
+            check(replace(settings, word_score=score), vocabulary_of(tokenizer), lexicon, model)
     except ValueError as error:
         raise RecipeError(f"[decoder] does not fit the tokenizer: {error}") from None
     return SearchParts(recipe, decoder, made, left_out)
@@ -138,17 +136,13 @@ def describe_lexicon(parts: SearchParts, tokenizer: Tokenizer, texts: Texts) -> 
     lexicon, wanted = parts.decoder.lexicon, parts.recipe.decoder
     if lexicon is None:
         return None
-    words = {word for word, _ in lexicon.spellings}
     return LexiconUsed(
         source=wanted.lexicon,
         sha256=hashlib.sha256(lexicon_text(lexicon, vocabulary_of(tokenizer)).encode()).hexdigest(),
-        words=len(words),
+        words=lexicon.size,
         left_out=parts.left_out,
         open=wanted.open_lexicon,
-        missing={
-            part: sum(word not in words for text in texts[part] for word in text.split())
-            for part in ("dev", "test")
-        },
+        missing=missing_words(lexicon.words, texts),
     )
 
 
@@ -172,18 +166,6 @@ def spelled(words: Sequence[str], tokenizer: Tokenizer, source: str) -> tuple[Le
     if not kept:
         raise RecipeError(f"lexicon {source!r}: the model can write none of its {len(words)} words: {why}")
     return Lexicon.of_words(kept, tokenizer), len(words) - len(kept)
-
-
-def _settings(wanted: DecoderRecipe) -> SearchSettings:
-    unit: Literal["word", "token"] = "word" if wanted.unit == "word" else "token"
-    closed = wanted.lexicon and not wanted.open_lexicon
-    return SearchSettings(
-        lm_weight=wanted.lm_weight if wanted.language_model else 0.0,
-        lm_unit=unit,
-        word_score=wanted.word_score,
-        unknown_score=None if closed else wanted.unknown_score,
-        beam=wanted.beam,
-    )
 
 
 def _language_model(recipe: Recipe, train_texts: Sequence[str], files: Files, scratch: Path) -> LanguageModel:

@@ -1,10 +1,12 @@
 """What a search was given, for the record: its language model, its lexicon, and the weights that were tried."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
+from asr.decoding.settings import SearchSettings
 from asr.frozen import Frozen
+from asr.recipe import Decoder
 
 
 def as_text(texts: Sequence[str]) -> str:
@@ -15,6 +17,26 @@ def as_text(texts: Sequence[str]) -> str:
 def digest_of_texts(texts: Sequence[str]) -> str:
     """SHA-256 of `as_text`."""
     return hashlib.sha256(as_text(texts).encode()).hexdigest()
+
+
+def missing_words(words: Collection[str], texts: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """How many words of the normalised texts of dev and test are not among these."""
+    return {
+        part: sum(word not in words for text in texts[part] for word in text.split())
+        for part in ("dev", "test")
+    }
+
+
+def settings_of(wanted: Decoder) -> SearchSettings:
+    """What a recipe asks for, before weights are chosen on dev."""
+    closed = wanted.lexicon and not wanted.open_lexicon
+    return SearchSettings(
+        lm_weight=wanted.lm_weight if wanted.language_model else 0.0,
+        lm_unit="word" if wanted.unit == "word" else "token",
+        word_score=wanted.word_score,
+        unknown_score=None if closed else wanted.unknown_score,
+        beam=wanted.beam,
+    )
 
 
 class TextSeen(Frozen):

@@ -93,19 +93,17 @@ class SearchStage:
             return None
         if not kept.priors:
             chosen = some_of(self.parts["train"], self.recipe)
-            heard = self._hearing(chosen, "hearing train for the priors of the search")
+            heard = self._hear(chosen, "hearing train for the priors of the search")
             kept.keep(priors=Priors.of(heard).values)
         return Priors(kept.priors)
 
     def _heard(self, part: str) -> list[LogProbs]:
         """Of all its utterances, for it is read more than once."""
-        return list(self._hearing(self.parts[part], f"hearing {part} for the search"))
+        return list(self._hear(self.parts[part], f"hearing {part} for the search"))
 
-    def _hearing(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
-        heard = log_probs_alone(self.model, utterances, workers=self.workers)
-        for done, log_probs in enumerate(heard, 1):
-            self.progress(what, done, len(utterances))
-            yield log_probs
+    def _hear(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
+        progress = partial(self.progress, what)
+        return log_probs_alone(self.model, utterances, workers=self.workers, progress=progress)
 
     def _tuned(self, decoder: Decoder, dev: Sequence[LogProbs], kept: "Kept") -> Surface:
         """The surface on dev, with what an interrupted session has left of it."""

@@ -198,9 +198,7 @@ def phone_tokenizer(
     )
 
 
-def refuse_missing_words(
-    texts: Iterable[tuple[str, str]], pronunciations: Pronunciations, most: int = 10
-) -> None:
+def refuse_missing_words(texts: Iterable[tuple[str, str]], pronunciations: Pronunciations) -> None:
     """Nothing is learned before every word of the training texts has a pronunciation.
 
     Args:
@@ -220,7 +218,7 @@ def refuse_missing_words(
     named = [f"{word!r} ({_some_utterances(where[word])})" for word in ordered]
     raise TokenizerError(
         f"{pronunciations.source} has no pronunciation for {len(where)} words of the training texts: "
-        f"{some_words(named, most)}. Add a line for each, like `READ  R EH D`, to a lexicon of your own and name it by "
+        f"{some_words(named)}. Add a line for each, like `READ  R EH D`, to a lexicon of your own and name it by "
         "tokenizer.pronunciations; or mend these texts; or leave the utterances out of the corpus"
     )
 

@@ -126,9 +126,8 @@ class Segmenter:
                 words[place], starts[place] = best, int(candidates[best]) & ((1 << PLACES) - 1)
             ends[place] = min(cost, dropped)
             column[0] = (int(ends[place]) << PLACES) | place
-            np.minimum(
-                column, column[0] + self._depths, out=column
-            )  # the first phones of the next word left out
+            # The first phones of the next word may be left out.
+            np.minimum(column, column[0] + self._depths, out=column)
         return _traced(words, starts)
 
     def _after(self, before: Integers, token: int, edit: np.int64) -> Integers:

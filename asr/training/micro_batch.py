@@ -94,10 +94,15 @@ def losses_of(
         samples: the waveforms' lengths as numbers; without them it waits for a device to tell.
     """
     views = masks.bands.shape[0] // len(batch.ids)
-    waveforms, lengths = batch.waveforms.repeat(views, 1), batch.waveform_lengths.repeat(views)
+
+    def seen(tensor: Tensor) -> Tensor:
+        """(views * B, ...), without a copy where there is one view."""
+        return tensor if views == 1 else torch.cat([tensor] * views)
+
+    waveforms, lengths = seen(batch.waveforms), seen(batch.waveform_lengths)
     with autocast(waveforms.device):
         heard = model(waveforms, lengths, draws, masks, samples and [*samples] * views)
-    targets, target_lengths = batch.targets.repeat(views, 1), batch.target_lengths.repeat(views)
+    targets, target_lengths = seen(batch.targets), seen(batch.target_lengths)
 
     def ctc(log_probs: Tensor) -> Tensor:
         """(B,) the mean over the views."""

@@ -81,18 +81,21 @@ def _connected() -> Iterator[Any]:
         "_temp_dir": str(folder),
     }
     try:
-        ray.init(**quiet, **({} if os.environ.get("RAY_ADDRESS") else here))
-    except ConnectionError as error:
-        _remove(folder)
-        raise AsrError(
-            f"RAY_ADDRESS={os.environ.get('RAY_ADDRESS', '')}: no Ray cluster answers there "
-            f"({' '.join(str(error).split())[:200]})"
-        ) from None
-    try:
+        _connect(ray, {**quiet, **({} if os.environ.get("RAY_ADDRESS") else here)})
         yield ray
     finally:
         ray.shutdown()
         _remove(folder)
+
+
+def _connect(ray: Any, settings: dict[str, Any]) -> None:
+    try:
+        ray.init(**settings)
+    except ConnectionError as error:
+        raise AsrError(
+            f"RAY_ADDRESS={os.environ.get('RAY_ADDRESS', '')}: no Ray cluster answers there "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from None
 
 
 def _temporary_folder() -> Path:

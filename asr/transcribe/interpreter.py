@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from asr.decoding.greedy import greedy
 from asr.decoding.lexicon import Lexicon
-from asr.decoding.reader import Reader
-from asr.decoding.vocabulary import vocabulary_of
+from asr.decoding.reader import GREEDY, Reader
 from asr.decoding.word_borders import Sound, word_borders
 from asr.decoding.word_times import heard_words
 from asr.model.bundle import Bundle
-from asr.tokenizer import PhoneTokenizer, Tokenizer
+from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
 from asr.transcribe.transcript import Wanted, Word
 
@@ -35,8 +34,8 @@ class Interpreter:
     def alone(self) -> bool:
         """Whether what it makes depends on more than the best token of each frame: then the last bits matter, and each
         stretch has to be heard by itself."""
-        greedily = self.reader is None or self.reader.name == "greedy"
-        return not greedily or self.estimator is not None
+        searching = self.reader is not None and self.reader.name != GREEDY
+        return searching or self.estimator is not None
 
     def __call__(self, log_probs: LogProbs, sound: Sound) -> tuple[str, list[Word]]:
         """Text and words of one stretch; times are seconds from its beginning.
@@ -74,20 +73,14 @@ def interpreter_of(folder: Path, bundle: Bundle, wanted: Wanted, period: float) 
     decoder = load_decoder(folder, bundle) if searching else None
     estimator = _estimator(wanted.confidence, bundle, decoder) if wanted.confidence else None
     reader = reader_of(folder, bundle, decoder, n_best=estimator.n_best if estimator is not None else 1)
-    untold = isinstance(bundle.tokenizer, PhoneTokenizer) or not word_starts_of(bundle.tokenizer)
-    lexicon = decoder.lexicon if decoder is not None and untold else None
+    lexicon = decoder.lexicon if decoder is not None else None
     return Interpreter(bundle.tokenizer, period, wanted.words, reader, lexicon, estimator)
 
 
 def _estimator(path: str, bundle: Bundle, decoder: "BundledDecoder | None") -> "Estimator":
     from asr.confidence.estimator_file import load_estimator
     from asr.confidence.way import described
-    from asr.evaluation.decoders import GREEDY, Decoder
+    from asr.evaluation import decoders
 
-    way = described(GREEDY if decoder is None else Decoder.bundled(decoder))
+    way = described(decoders.GREEDY if decoder is None else decoders.Decoder.bundled(decoder))
     return load_estimator(Path(path), weights=bundle.description.weights, decoder=way)
-
-
-def word_starts_of(tokenizer: Tokenizer) -> frozenset[int]:
-    """Tokens that begin a word, separators among them; none where tokens do not tell."""
-    return vocabulary_of(tokenizer).word_starts

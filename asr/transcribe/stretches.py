@@ -16,9 +16,8 @@ from asr.transcribe.transcript import Transcript, Word
 from asr.transcribe.windows import WHOLE, Joiner, Windows
 
 SURELY = 1.0  # seconds of blank that are longer than any word is without a sound
-MOST = (
-    5 * WHOLE
-)  # seconds after which a stretch ends wherever nothing is heard: memory is bounded, whatever is said
+# Seconds after which a stretch ends wherever nothing is heard: memory is bounded, whatever is said.
+MOST = 5 * WHOLE
 
 
 class Stretches:
@@ -67,10 +66,8 @@ class Stretches:
             return
         self._heard = [np.concatenate(self._heard)]
         path = best_path(self._heard[0])
-        place = place_between_words(
-            *(path, self._word_starts, round(WHOLE / 2 / period), round(SURELY / period)),
-            anywhere=seconds > MOST,
-        )
+        least, surely = round(WHOLE / 2 / period), round(SURELY / period)
+        place = place_between_words(path, self._word_starts, least, surely, anywhere=seconds > MOST)
         if place is not None:
             self._interpret(place)
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import torch
 
 from asr.audio import Audio
+from asr.decoding.vocabulary import vocabulary_of
 from asr.model.bundle import Bundle, load_bundle
 from asr.model.inference import Inference
 from asr.numerics import choose_device, warm_up
 from asr.transcribe.hear import LogProbs, posteriors
-from asr.transcribe.interpreter import interpreter_of, word_starts_of
+from asr.transcribe.interpreter import interpreter_of
 from asr.transcribe.reading import Group, Piece, Source, batches_of, groups_of, pieces_of, read_ahead
 from asr.transcribe.stretches import Stretches
 from asr.transcribe.transcript import Found, Transcript, Wanted, Word, in_order
@@ -62,7 +63,7 @@ class Transcriber:
         self._inference = Inference(self.model)
         period = self.windows.grid / self.sample_rate
         self._interpreter = interpreter_of(folder, self.bundle, wanted, period)
-        self._word_starts = word_starts_of(self.bundle.tokenizer)
+        self._word_starts = vocabulary_of(self.bundle.tokenizer).word_starts
 
     @property
     def sample_rate(self) -> int:

@@ -1,6 +1,7 @@
 """Verdicts on runs with a search: it must hold as the greedy result must."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,9 @@ def test_reproduced_with_its_file_and_refused_with_another(base: Path, tmp_path:
     alone = Path(shutil.copy(base / "record.json", tmp_path / "published.json"))
     (tmp_path / "lm" / "text.txt").write_text("another text\n", encoding="utf-8")
     settings = options(home, "run")
-    there = {"out": tmp_path / "again", "files": (tmp_path,)}
     with pytest.raises(RunError, match=r"lm/text\.txt: is not the file of the record .*--files"):
-        reproduce(read_given(alone), type(settings)(**{**settings.__dict__, **there}))
+        reproduce(read_given(alone), replace(settings, out=tmp_path / "again", files=(tmp_path,)))
     assert not (tmp_path / "again").exists()
-    found = reproduce(read_given(alone), type(settings)(**{**settings.__dict__, "out": tmp_path / "again"}))
+    found = reproduce(read_given(alone), replace(settings, out=tmp_path / "again"))
     assert found.verdict.name == "bit-identical"
     assert found.record.search is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 import miniature
 import pytest
 import reproducing
+import soundfile
 
 from asr.cli.main import main
 from asr.runs.record import Record, write_record
@@ -15,6 +16,20 @@ from asr.runs.record import Record, write_record
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A miniature corpus, and a run that has learned it."""
     return miniature.trained(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def model(trained: tuple[Path, Path]) -> Path:
+    """The folder of that run."""
+    return trained[1]
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    """A file that says "yes go"."""
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, miniature.speech("YES GO", "spoken"), miniature.RATE, subtype="PCM_16")
+    return path
 
 
 @pytest.fixture

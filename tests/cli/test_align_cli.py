@@ -6,24 +6,11 @@ from pathlib import Path
 
 import miniature
 import pytest
-import soundfile
 
 from asr.cli.main import main
 from asr.manifest import write_manifest
 
 Complaint = Callable[..., str]
-
-
-@pytest.fixture
-def model(trained: tuple[Path, Path]) -> Path:
-    return trained[1]
-
-
-@pytest.fixture
-def speech(tmp_path: Path) -> Path:
-    path = tmp_path / "speech.wav"
-    soundfile.write(path, miniature.speech("YES GO", "spoken"), miniature.RATE, subtype="PCM_16")
-    return path
 
 
 def test_one_file(model: Path, speech: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,18 +15,6 @@ from asr.cli.main import main
 Complaint = Callable[..., str]
 
 
-@pytest.fixture
-def model(trained: tuple[Path, Path]) -> Path:
-    return trained[1]
-
-
-@pytest.fixture
-def speech(tmp_path: Path) -> Path:
-    path = tmp_path / "speech.wav"
-    soundfile.write(path, miniature.speech("YES GO", "spoken"), miniature.RATE, subtype="PCM_16")
-    return path
-
-
 def test_one_file_gives_its_text_and_nothing_else(
     model: Path, speech: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,11 +20,6 @@ ASR = [sys.executable, "-m", "asr.cli.main", "transcribe"]
 
 
 @pytest.fixture
-def model(trained: tuple[Path, Path]) -> Path:
-    return trained[1]
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """a.wav says go, sub/b.flac no, notes.txt nothing."""
     (tmp_path / "in" / "sub").mkdir(parents=True)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from asr.confidence.measures import (
     Bin,
+    Measured,
     auc,
     average_precision,
     brier,
     ece,
-    gains,
-    measured,
     nce,
     reliability,
+    resampled,
 )
 
 CONFIDENCES = np.array([0.9, 0.8, 0.8, 0.3])
@@ -110,6 +110,13 @@ def test_a_rising_curve_changes_no_ranking(pairs: list[tuple[float, bool]]) -> N
     assert average_precision(confidences**3, right) == pytest.approx(average_precision(confidences, right))
 
 
+def intervals(
+    confidences: np.ndarray, right: np.ndarray, utterances: list[str], resamples: int
+) -> dict[str, Measured]:
+    found = resampled(confidences, right, utterances, resamples=resamples)
+    return {name: each.measured for name, each in found.items()}
+
+
 def test_intervals_are_over_utterances() -> None:
     """Words of an utterance are drawn together, for they are right and wrong together."""
     rng = np.random.default_rng(1)
@@ -117,13 +124,13 @@ def test_intervals_are_over_utterances() -> None:
     bad = rng.random(50) < 0.2
     right = np.repeat(~bad, 4)
     confidences = np.where(right, 0.9, 0.7)
-    found = measured(confidences, right, utterances, resamples=400)
-    alone = measured(confidences, right, [str(number) for number in range(200)], resamples=400)
+    found = intervals(confidences, right, utterances, 400)
+    alone = intervals(confidences, right, [str(number) for number in range(200)], 400)
     widths = [each["brier"].high - each["brier"].low for each in (found, alone)]
     assert 1.5 < widths[0] / widths[1] < 2.5  # the square root of 4, by the variance of a mean
     assert found["auc"].value == found["auc"].low == found["auc"].high == 1.0
     assert found["brier"].low < found["brier"].value < found["brier"].high
-    assert found == measured(confidences, right, utterances, resamples=400)
+    assert found == intervals(confidences, right, utterances, 400)
 
 
 def test_gains_are_paired() -> None:
@@ -132,13 +139,16 @@ def test_gains_are_paired() -> None:
     right = rng.random(300) < 0.8
     confidences = np.clip(np.where(right, 0.9, 0.6) + rng.normal(0, 0.05, 300), 0, 1)
     utterances = [f"u{number // 3}" for number in range(300)]
-    gain = gains(confidences, np.clip(confidences - 0.01, 0, 1), right, utterances, resamples=200)["brier"]
-    whole = measured(confidences, right, utterances, resamples=200)["brier"]
+    shifted = np.clip(confidences - 0.01, 0, 1)
+    first, second = (
+        resampled(each, right, utterances, resamples=200)["brier"] for each in (confidences, shifted)
+    )
+    gain, whole = (second - first).measured, first.measured
     assert gain.low <= gain.value <= gain.high
     assert gain.high - gain.low < (whole.high - whole.low) / 5
 
 
 def test_what_there_is_not_is_null() -> None:
-    found = measured(np.array([0.9, 0.8]), np.array([True, True]), ["a", "b"], resamples=5)
+    found = intervals(np.array([0.9, 0.8]), np.array([True, True]), ["a", "b"], 5)
     assert found["auc"].to_json() == {"value": None, "interval_95": None}
     assert found["brier"].to_json()["value"] == pytest.approx(0.025)

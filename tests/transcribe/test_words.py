@@ -96,9 +96,11 @@ def test_other_rates_channels_and_silence_before(transcriber: Transcriber, tmp_p
     samples = resample(np.concatenate([quiet, speech]), miniature.RATE, 44_100)
     soundfile.write(tmp_path / "a.flac", np.stack([samples, samples], 1), 44_100)
     found = transcriber(tmp_path / "a.flac")
-    if found.text == "yes go one":  # a model of tones may hear things in silence
-        assert_near(found.words, truth("YES GO ONE", begin=2.0), 0.12)
     assert [word.word for word in found.words] == found.text.split()
+    # A model of tones may miss a letter after a silence; its words are where they are said all the same.
+    said = truth("YES GO ONE", begin=2.0)
+    times = [(word.word, start, end) for word, (_, start, end) in zip(found.words, said, strict=True)]
+    assert_near(found.words, times, 0.12)
 
 
 def test_batches_and_processes_change_nothing(run: Path, transcriber: Transcriber, tmp_path: Path) -> None:

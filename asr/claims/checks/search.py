@@ -1,7 +1,6 @@
 """Is the search of a record the one that its recipe asks for, chosen as it says, and the one in its bundle."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asr.claims.checks.corpus import read_part
@@ -9,11 +8,12 @@ from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, NotChecked, contradiction, differences
 from asr.errors import BundleError
 from asr.evaluation.tuning import Grid, Point, Surface
+from asr.files import sha256_file
 from asr.lm.text import sha256_of_text
-from asr.recipe import Decoder, Recipe
+from asr.recipe import Decoder
 from asr.recipe_file import named_files
 from asr.runs.record import Record, Searched
-from asr.runs.search_used import digest_of_texts
+from asr.runs.search_used import digest_of_texts, missing_words, settings_of
 from asr.text import normalise
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     search = record.search
     for name in ("model.json", "weights.safetensors"):
         evidence.need_file(folder.bundle / name)
-    from asr.decoding.bundled import lexicon_text, load_decoder
-    from asr.decoding.vocabulary import vocabulary_of
+    from asr.decoding.bundled import LEXICON, load_decoder
     from asr.model.bundle import load_bundle
 
     try:
@@ -70,10 +69,7 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     priors = list(decoder.priors.values) if decoder.priors else []
     for key, found, expected in differences(search.priors, priors, "search.priors"):
         yield contradiction(key, found, expected, _FILE)
-    digest = ""
-    if decoder.lexicon is not None:
-        text = lexicon_text(decoder.lexicon, vocabulary_of(bundle.tokenizer))
-        digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = sha256_file(folder.bundle / LEXICON) if decoder.lexicon is not None else ""
     yield from _same_digest("lexicon", search.lexicon.sha256 if search.lexicon else "", digest)
     arpa = decoder.model.path if decoder.model else None
     model = search.language_model
@@ -82,8 +78,7 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     )
     if model is not None and decoder.model is not None and list(decoder.model.ngrams) != model.ngrams:
         yield contradiction("search.language_model.ngrams", model.ngrams, list(decoder.model.ngrams), _FILE)
-    yield from _seen(evidence, record.recipe, search, decoder.lexicon)
-    yield from _made_of_train(evidence, record.recipe, search, decoder.lexicon)
+    yield from _of_texts(evidence, search, decoder.lexicon)
 
 
 def _names(record: Record) -> Iterator[Finding]:
@@ -95,17 +90,13 @@ def _names(record: Record) -> Iterator[Finding]:
 
 def _asked(wanted: Decoder, search: Searched) -> dict[str, Any]:
     """What the recipe fixes, by the keys of the record."""
-    closed = wanted.lexicon and not wanted.open_lexicon
+    settings = settings_of(wanted)
     asked: dict[str, Any] = {
-        "settings": {
-            "lm_unit": "word" if wanted.unit == "word" else "token",
-            "unknown_score": None if closed else wanted.unknown_score,
-        }
+        "settings": {"lm_unit": settings.lm_unit, "unknown_score": settings.unknown_score}
     }
     if not wanted.tune:
-        weight = wanted.lm_weight if wanted.language_model else 0.0
-        asked["settings"] |= {"lm_weight": weight, "word_score": wanted.word_score}
-        asked["settings"] |= {"prior_weight": wanted.prior_weight, "beam": wanted.beam}
+        asked["settings"] |= {name: getattr(settings, name) for name in ("lm_weight", "word_score", "beam")}
+        asked["settings"]["prior_weight"] = wanted.prior_weight
     if search.language_model and wanted.language_model:
         asked["language_model"] = {"source": wanted.language_model, "unit": wanted.unit}
     if search.lexicon and wanted.lexicon:
@@ -157,18 +148,26 @@ def _same_digest(key: str, found: str, expected: str) -> Iterator[Finding]:
         )
 
 
-def _made_of_train(
-    evidence: Evidence, recipe: Recipe, search: Searched, lexicon: "Lexicon | None"
-) -> Iterator[Finding]:
+def _of_texts(evidence: Evidence, search: Searched, lexicon: "Lexicon | None") -> Iterator[Finding]:
+    """What the texts of the manifests, read once, say of the language model and the lexicon."""
+    recipe = evidence.need_record().recipe
+    parts = {name: read_part(evidence, name) for name in ("train", "dev", "test")}
+    texts = {
+        name: [normalise(utterance.text, recipe.text) for utterance in part]
+        for name, part in parts.items()
+        if not isinstance(part, Finding)  # check_manifests has it
+    }
+    if len(texts) == len(parts):
+        yield from _seen(search, lexicon, texts)
+    if "train" in {used.source for used in (search.language_model, search.lexicon) if used}:
+        if isinstance(train := parts["train"], Finding):
+            raise NotChecked(f"{train.what}: {train.message}")
+        yield from _made_of_train(search, lexicon, texts["train"])
+
+
+def _made_of_train(search: Searched, lexicon: "Lexicon | None", texts: Sequence[str]) -> Iterator[Finding]:
     """The texts of the training part are those that the language model and the lexicon were made of."""
     model = search.language_model
-    sources = {part.source for part in (model, search.lexicon) if part}
-    if "train" not in sources:
-        return
-    train = read_part(evidence, "train")
-    if isinstance(train, Finding):
-        raise NotChecked(f"{train.what}: {train.message}")
-    texts = [normalise(utterance.text, recipe.text) for utterance in train]
     if model is not None and model.source == "train":
         found = {"sha256": digest_of_texts(texts), "sentences": sum(bool(text) for text in texts)}
         claimed = [each.model_dump(mode="json") for each in model.texts]
@@ -178,36 +177,22 @@ def _made_of_train(
             yield contradiction(key, ours, theirs, "manifests/train.jsonl")
     if search.lexicon is not None and lexicon is not None and search.lexicon.source == "train":
         said = {word for text in texts for word in text.split()}
-        words = {word for word, _ in lexicon.spellings}
-        if strange := sorted(words - said):
+        if strange := sorted(lexicon.words - said):
             message = f"has {len(strange)} words that no training text has: {', '.join(strange[:5])}"
             yield Finding("inconsistent", "model/lexicon.txt", "", "", message)
-        elif len(said - words) != search.lexicon.left_out:
+        elif (left_out := len(said - lexicon.words)) != search.lexicon.left_out:
             yield contradiction(
-                "search.lexicon.left_out", search.lexicon.left_out, len(said - words), "manifests/train.jsonl"
+                "search.lexicon.left_out", search.lexicon.left_out, left_out, "manifests/train.jsonl"
             )
 
 
 def _seen(
-    evidence: Evidence, recipe: Recipe, search: Searched, lexicon: "Lexicon | None"
+    search: Searched, lexicon: "Lexicon | None", texts: Mapping[str, Sequence[str]]
 ) -> Iterator[Finding]:
     """How much of dev and test the lexicon lacks, and a model of the training texts has seen."""
-    parts = {name: read_part(evidence, name) for name in ("train", "dev", "test")}
-    texts = {
-        name: [normalise(utterance.text, recipe.text) for utterance in part]
-        for name, part in parts.items()
-        if not isinstance(part, Finding)  # check_manifests has it
-    }
-    if len(texts) < len(parts):
-        return
     if search.lexicon is not None and lexicon is not None:
-        words = {word for word, _ in lexicon.spellings}
-        missing = {
-            part: sum(word not in words for text in texts[part] for word in text.split())
-            for part in ("dev", "test")
-        }
         claimed = {"words": search.lexicon.words, "missing": search.lexicon.missing}
-        counted = {"words": len(words), "missing": missing}
+        counted = {"words": lexicon.size, "missing": missing_words(lexicon.words, texts)}
         for key, ours, theirs in differences(claimed, counted, "search.lexicon"):
             yield contradiction(key, ours, theirs, "model/lexicon.txt and the manifests")
     model = search.language_model
