@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from asr import numerics
 from asr.cli.arguments import add_workers, workers_of
+from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of
 
 if TYPE_CHECKING:
     from asr.confidence.judge import Judged
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from asr.runs.evaluate import Evaluator
 
 NAME = "confidence"
-_OF_SEARCH = ("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,25 +63,13 @@ def _add_decoder(parser: argparse.ArgumentParser) -> None:
         choices=("greedy", "beam"),
         help="how the words are read (the search that the model carries; without one, greedy)",
     )
-    parser.add_argument(
-        "--lm", type=Path, metavar="FILE", help="these as for asr evaluate, for --decoder beam"
-    )
-    parser.add_argument("--lexicon", metavar="FILE")
-    for name, kind in (
-        ("--lm-weight", float),
-        ("--word-score", float),
-        ("--unknown-score", float),
-        ("--prior-weight", float),
-        ("--beam", int),
-    ):
-        parser.add_argument(name, type=kind, metavar="X")
-    parser.set_defaults(engine=None, tune=False)
+    add_search_options(parser)
 
 
 def call(options: argparse.Namespace) -> int:
     from asr.errors import ConfidenceError
 
-    given = [name.replace("_", "-") for name in _OF_SEARCH if getattr(options, name) is not None]
+    given = [name.replace("_", "-") for name in OF_SEARCH if getattr(options, name) is not None]
     if given and options.decoder != "beam":
         raise ConfidenceError(f"--{given[0]} is for --decoder beam")
     numerics.pin()
@@ -177,7 +165,6 @@ def _score(options: argparse.Namespace) -> int:
 
 def _decoder(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
     """As asked for; else the search that the model carries, else greedy."""
-    from asr.cli.decoder_options import decoder_of
     from asr.evaluation.decoders import GREEDY
 
     if options.decoder == "beam":

@@ -13,11 +13,46 @@ if TYPE_CHECKING:
     from asr.runs.evaluate import Evaluator
 
 TRAIN, MODEL = "train", "model"
+OF_SEARCH = ("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine")
 _WEIGHTS = ("lm_weight", "word_score", "unknown_score", "beam")
 
 
-def decoder_of(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `OF_SEARCH`; each is None where it is not given."""
+    parser.add_argument("--lm", type=Path, metavar="FILE", help="language model, ARPA (asr lm train)")
+    parser.add_argument(
+        "--lexicon",
+        metavar="FILE",
+        help=f"only these words may be found: a word a line; `{TRAIN}`: those of the training part; `{MODEL}`: "
+        "those of the language model",
+    )
+    parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's log-prob (0.5)")
+    parser.add_argument("--word-score", type=float, metavar="S", help="added for each word (0)")
+    parser.add_argument(
+        "--unknown-score",
+        type=float,
+        metavar="S",
+        help="added for a word that is unknown (-10); with a lexicon such words can be found only if this is given",
+    )
+    parser.add_argument(
+        "--prior-weight",
+        type=float,
+        metavar="W",
+        help="of the log-prob of each token on the whole, which is taken off before the search (0)",
+    )
+    parser.add_argument("--beam", type=int, metavar="N", help="prefixes kept after a frame (50)")
+    parser.add_argument(
+        "--engine",
+        choices=("plain", "auto"),
+        help="of the beam search: our own, the same everywhere (plain), or flashlight-text where it fits (auto)",
+    )
+
+
+def decoder_of(options: argparse.Namespace, evaluator: "Evaluator", *, tune: bool = False) -> "Decoder":
     """With all that was given; without --lm and --lexicon the search of the bundle, if it has one, but for what was.
+
+    Args:
+        tune: its weights are going to be chosen.
 
     Raises:
         RunError: options that do not fit together, or a value that no search can have.
@@ -27,17 +62,18 @@ def decoder_of(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder"
     from asr.evaluation.decoders import Decoder
 
     found = evaluator.bundled() if not (options.lm or options.lexicon) else None
-    if found and (found.model or found.lexicon or not options.tune):
+    if found and (found.model or found.lexicon or not tune):
         return _changed(found, options)
     if options.lm_weight is not None and not options.lm:
         raise RunError("--lm-weight weighs a language model; give one by --lm")
-    if options.tune and not (options.lm or options.lexicon):
+    if tune and not (options.lm or options.lexicon):
         raise RunError("--tune chooses the weights of a language model or a lexicon; give --lm or --lexicon")
+    if options.lexicon == MODEL and not options.lm:
+        raise RunError(f"--lexicon {MODEL} is the words of a language model; give one by --lm")
     model, unit = _model(options.lm, evaluator)
-    words = _words(options.lexicon, evaluator, model) if options.lexicon else None
-    if not words and not evaluator.writes_words and (model or options.tune):
+    if not options.lexicon and not evaluator.writes_words and (model or tune):
         raise RunError("phones become words by a lexicon; add --lexicon train, model or a file")
-    lexicon = _lexicon(words, options.lexicon, evaluator) if words else None
+    lexicon = _lexicon(options.lexicon, evaluator, model) if options.lexicon else None
     return _changed(Decoder("beam", SearchSettings(lm_unit=unit), model, lexicon), options)
 
 
@@ -79,30 +115,14 @@ def _model(path: Path | None, evaluator: "Evaluator") -> "tuple[NgramModel | Non
     return NgramModel.read(path), "token"
 
 
-def _words(given: str, evaluator: "Evaluator", model: "NgramModel | None") -> list[str]:
-    """Those of the training part, of the language model, or of a file, normalised as the model's texts are."""
-    from asr.errors import RunError
+def _lexicon(given: str, evaluator: "Evaluator", model: "NgramModel | None") -> "Lexicon":
+    """Says how many words the model's tokens cannot write."""
+    from asr.runs.search_parts import lexicon_words, spelled
     from asr.text import normalise
 
-    if given == MODEL and model is not None:
-        return model.vocabulary
-    if given == TRAIN:
-        texts = [utterance.text for utterance in evaluator.utterances("train")]
-    else:
-        try:
-            texts = Path(given).read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise RunError(f"{given}: not a readable file of words, one a line ({error})") from None
-    words = {word for text in texts for word in normalise(text, evaluator.record.recipe.text).split()}
-    if not words:
-        raise RunError(f"{given}: no words in it; expected one a line")
-    return sorted(words)
-
-
-def _lexicon(words: list[str], given: str, evaluator: "Evaluator") -> "Lexicon":
-    """Says how many words the model's tokens cannot write."""
-    from asr.runs.search_parts import spelled
-
+    version = evaluator.record.recipe.text
+    train = (normalise(utterance.text, version) for utterance in evaluator.utterances("train"))
+    words = lexicon_words(given, train, model, Path(given), version)
     lexicon, left_out = spelled(words, evaluator.bundle.tokenizer, given)
     if left_out:
         print(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from asr import numerics
 from asr.cli.arguments import add_workers, workers_of
-from asr.cli.decoder_options import MODEL, TRAIN, decoder_of, made_of
+from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of, made_of
 
 if TYPE_CHECKING:
     from asr.evaluation.decoders import Decoder
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from asr.runs.evaluate import Evaluation, Evaluator
 
 NAME = "evaluate"
-_OF_SEARCH = ("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine")
 _TRIED = ("lm_weights", "word_scores", "prior_weights", "beams")
 _CHOSEN = ("lm_weight", "word_score", "prior_weight")
 
@@ -33,33 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="the folder of a complete run, its corpus still in place")
     parser.add_argument("--part", choices=("dev", "test"), default="dev", help="what is scored (dev)")
     parser.add_argument("--decoder", choices=("greedy", "beam"), default="greedy", help="(greedy)")
-    parser.add_argument("--lm", type=Path, metavar="FILE", help="language model, ARPA (asr lm train)")
-    parser.add_argument(
-        "--lexicon",
-        metavar="FILE",
-        help=f"only these words may be found: a word a line; `{TRAIN}`: those of the training part; `{MODEL}`: "
-        "those of the language model",
-    )
-    parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's log-prob (0.5)")
-    parser.add_argument("--word-score", type=float, metavar="S", help="added for each word (0)")
-    parser.add_argument(
-        "--unknown-score",
-        type=float,
-        metavar="S",
-        help="added for a word that is unknown (-10); with a lexicon such words can be found only if this is given",
-    )
-    parser.add_argument(
-        "--prior-weight",
-        type=float,
-        metavar="W",
-        help="of the log-prob of each token on the whole, which is taken off before the search (0)",
-    )
-    parser.add_argument("--beam", type=int, metavar="N", help="prefixes kept after a frame (50)")
-    parser.add_argument(
-        "--engine",
-        choices=("plain", "auto"),
-        help="of the beam search: our own, the same everywhere (plain), or flashlight-text where it fits (auto)",
-    )
+    add_search_options(parser)
     parser.add_argument(
         "--tune", action="store_true", help="choose the weights on the development part, from:"
     )
@@ -109,7 +82,7 @@ def _check(options: argparse.Namespace) -> None:
     """What needs no look at the run."""
     from asr.errors import RunError
 
-    names = (*_OF_SEARCH, "tune", *_TRIED)
+    names = (*OF_SEARCH, "tune", *_TRIED)
     given = [name.replace("_", "-") for name in names if getattr(options, name) not in (None, False)]
     if options.decoder == "greedy" and given:
         raise RunError(
@@ -121,15 +94,13 @@ def _check(options: argparse.Namespace) -> None:
     lists = [name.replace("_", "-") for name in _TRIED if getattr(options, name)]
     if lists and not options.tune:
         raise RunError(f"--{lists[0]} is what --tune chooses from; add --tune")
-    if options.lexicon == MODEL and not options.lm:
-        raise RunError(f"--lexicon {MODEL} is the words of a language model; give one by --lm")
 
 
 def _all_steps(options: argparse.Namespace, evaluator: "Evaluator") -> "list[Decoder]":
     """Greedy, and what leads to the search that was asked for."""
     from asr.runs.evaluate import decoders
 
-    return decoders(decoder_of(options, evaluator), evaluator.bundle.tokenizer)
+    return decoders(decoder_of(options, evaluator, tune=options.tune), evaluator.bundle.tokenizer)
 
 
 def _grid(options: argparse.Namespace, decoder: "Decoder") -> "Grid | None":

@@ -14,7 +14,7 @@ from asr.confidence.forest import Forest
 from asr.decoding.vocabulary import Vocabulary
 from asr.errors import ConfidenceError
 from asr.files import write_text
-from asr.frozen import Frozen
+from asr.frozen import Frozen, first_problem
 
 FORMAT: Literal[1] = 1
 
@@ -133,8 +133,7 @@ def read_estimator(path: Path, *, weights: str | None = None) -> tuple[Trained, 
             description.n_best,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfidenceError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ConfidenceError(f"{path}: {first_problem(error)}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ConfidenceError(f"{path}: no such estimator: {error}") from None
     if trained.forest is None and trained.method not in FEATURES:

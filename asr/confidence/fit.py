@@ -64,7 +64,7 @@ def fit(samples: Sequence[Sample], method: str, vocabulary: Vocabulary, growth: 
         ConfidenceError: scikit-learn is missing.
     """
     own = [sample for sample in samples if not sample.changed]
-    _check(own, method)
+    refuse_too_few(own, method)
     held_out = _held_out(samples, own, method, growth)
     right = np.concatenate([sample.right for sample in own])
     floor = FOREST_FLOOR if method == FOREST else FLOOR
@@ -143,7 +143,8 @@ def _of_utterances(products: Sequence[float], whole: Sequence[bool]) -> Calibrat
     return fit_calibration(products, whole, FLOOR)
 
 
-def _check(own: Sequence[Sample], method: str) -> None:
+def refuse_too_few(own: Sequence[Sample], method: str) -> None:
+    """Raises TooFewError where words that are wrong, or right, are not enough to fit an estimator to."""
     words = sum(len(sample.right) for sample in own)
     wrong = words - sum(int(sample.right.sum()) for sample in own)
     needed = FEWEST if method == FOREST else 1

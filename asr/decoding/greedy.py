@@ -42,17 +42,13 @@ def best_path(log_probs: npt.ArrayLike, blank: int = 0) -> Path:
     return path
 
 
-def collapse(path: Path, blank: int = 0, before: int | None = None) -> list[int]:
+def collapse(path: Path, blank: int = 0) -> list[int]:
     """Tokens of a (frames,) path: repeats merged, blanks removed.
 
     Args:
         path: the best token of each frame.
         blank: the number of the CTC blank.
-        before: the token of the frame before the first, where the path is the continuation of another one. So the
-            tokens of pieces of a path are, one after the other, the tokens of the whole.
     """
     starts = np.ones(len(path), dtype=bool)
     starts[1:] = path[1:] != path[:-1]
-    if before is not None and len(path):
-        starts[0] = path[0] != before
     return [int(token) for token in path[starts & (path != blank)]]

@@ -3,20 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from asr.errors import LanguageModelError
 from asr.files import sha256_file, write_json
+from asr.frozen import Frozen, first_problem
 from asr.lm.text import Unit
 
 
-class Closed(BaseModel):
-    """Strict and immutable; what is not named here is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class TextUsed(Closed):
+class TextUsed(Frozen):
     """One text that the model was estimated from."""
 
     name: str  # of the file, without its folder; "-" for standard input
@@ -24,14 +19,14 @@ class TextUsed(Closed):
     sentences: int  # lines with words
 
 
-class Taken(Closed):
+class Taken(Frozen):
     """The discounts of one length of n-grams."""
 
     values: tuple[float, float, float]  # for adjusted counts of 1, 2, and 3 or more
     estimated: bool  # from the text; else a fallback
 
 
-class Description(Closed):
+class Description(Frozen):
     """How a model was made."""
 
     format: Literal[1] = 1  # version of this description
@@ -73,10 +68,8 @@ def read_description(model: Path) -> Description | None:
     except OSError as error:
         raise LanguageModelError(f"{path}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
         raise LanguageModelError(
-            f"{path}: no description of a language model: {key}: {first['msg']}"
+            f"{path}: no description of a language model: {first_problem(error)}"
         ) from None
     if model.is_file() and found.sha256 != sha256_file(model):
         raise LanguageModelError(

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from asr.errors import BundleError
-from asr.frozen import Frozen
+from asr.frozen import Frozen, first_problem
 
 T = TypeVar("T", bound=Frozen)
 
@@ -34,5 +34,4 @@ def read_description(path: Path, kind: type[T], what: str, version: int) -> T:
     try:
         return kind.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BundleError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BundleError(f"{path}: {first_problem(error)}") from None

@@ -8,7 +8,7 @@ from asr.confidence.changes import CHANGES, Change
 from asr.confidence.estimator import PLAIN, Trained
 from asr.confidence.estimator_file import TrainedOn
 from asr.confidence.features import word_features
-from asr.confidence.fit import FOREST, Sample, TooFewError, cross_validated, fit, opinion
+from asr.confidence.fit import FOREST, Sample, TooFewError, cross_validated, fit, opinion, refuse_too_few
 from asr.confidence.forest import Growth
 from asr.confidence.judge import Judged, judge, plain_opinion
 from asr.confidence.labels import right_words
@@ -98,6 +98,7 @@ def learn(recognised: Recognised, *, forest: bool = True, growth: Growth = Growt
     """
     samples = recognised.samples("dev", growth.seed, CHANGES if forest else ())
     own = [sample for sample in samples if not sample.changed]
+    refuse_too_few(own, PLAIN)  # all of it, before parts of it are held out
     opinions = {"maximum probability": [plain_opinion(sample) for sample in own]}
     ways = {"calibrated": PLAIN, "n-best": recognised.posterior}
     for name, method in ways.items():

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from asr.decoding.settings_used import SettingsUsed
 from asr.errors import RunError
 from asr.files import write_json
-from asr.frozen import Frozen
+from asr.frozen import Frozen, first_problem
 from asr.recipe import Recipe
 from asr.runs.environment import Code, Environment
 from asr.runs.folder import RECORD
@@ -220,8 +220,7 @@ def read_record(folder: Path) -> Record:
     try:
         return Record.model_validate_json(json.dumps(upgraded(tree)))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RunError(f"{path}: key {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise RunError(f"{path}: {first_problem(error)}") from None
 
 
 def record_path(run: Path) -> Path:

@@ -1,7 +1,7 @@
 """What a recipe's search is made of: a language model and a lexicon, made here or taken from files."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,11 +76,11 @@ def make_parts(
             'decoder: phones need a lexicon to become words; set decoder.lexicon, for example to "train"'
         )
     made = _language_model(recipe, train_texts, files, scratch) if wanted.language_model else None
-    lexicon, left_out = None, 0
-    if wanted.lexicon:
-        words = _words(recipe, train_texts, files, made)
-        lexicon, left_out = spelled(words, tokenizer, wanted.lexicon)
     model = NgramModel(made.model, made.arpa) if made else None
+    lexicon, left_out = None, 0
+    if source := wanted.lexicon:
+        words = lexicon_words(source, train_texts, model, files.get(source), recipe.text)
+        lexicon, left_out = spelled(words, tokenizer, source)
     settings = settings_of(wanted)
     decoder = Decoder("search", settings, model, lexicon, prior_weight=wanted.prior_weight)
     try:
@@ -216,18 +216,29 @@ def _is_arpa(path: Path) -> bool:
     return bool(first == b"\\data\\") or path.name.removesuffix(".gz").endswith(".arpa")
 
 
-def _words(recipe: Recipe, train_texts: Sequence[str], files: Files, made: LanguageModel | None) -> list[str]:
-    wanted = recipe.decoder.lexicon
-    if wanted == TRAIN:
-        found = {word for text in train_texts for word in text.split()}
-    elif wanted == MODEL:
-        assert made is not None  # the recipe was checked
-        return NgramModel(made.model).vocabulary
-    else:
-        path = files[wanted]
-        found = {word for line in sentences(path, "word", recipe.text) for word in line}
-        if not found:
-            raise RecipeError(f"{path}: no words in it; a lexicon has one a line")
+def lexicon_words(
+    source: str, train_texts: Iterable[str], model: NgramModel | None, path: Path | None, version: str
+) -> list[str]:
+    """The words of a lexicon, sorted.
+
+    Args:
+        source: "train", "model", or something else: a file, `path`, a word a line or a text.
+        train_texts: normalised.
+        version: of the normaliser, for the file.
+
+    Raises:
+        RecipeError: no words in the file.
+        LanguageModelError: the file cannot be read.
+    """
+    if source == TRAIN:
+        return sorted({word for text in train_texts for word in text.split()})
+    if source == MODEL:
+        assert model is not None  # that was checked before
+        return model.vocabulary
+    assert path is not None
+    found = {word for line in sentences(path, "word", version) for word in line}
+    if not found:
+        raise RecipeError(f"{path}: no words in it; expected one a line")
     return sorted(found)
 
 

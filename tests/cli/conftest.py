@@ -19,9 +19,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def model(trained: tuple[Path, Path]) -> Path:
+def run(trained: tuple[Path, Path]) -> Path:
     """The folder of that run."""
     return trained[1]
+
+
+@pytest.fixture
+def model(run: Path) -> Path:
+    """Likewise, for commands that want a model."""
+    return run
 
 
 @pytest.fixture

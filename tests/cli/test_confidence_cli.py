@@ -13,11 +13,6 @@ from asr.runs import confidence
 Complaint = Callable[..., str]
 
 
-@pytest.fixture
-def run(trained: tuple[Path, Path]) -> Path:
-    return trained[1]
-
-
 def told(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, object]:
     assert main(["confidence", *map(str, words), "--json", "--workers", "1"]) == 0
     tree: dict[str, object] = json.loads(capsys.readouterr().out)

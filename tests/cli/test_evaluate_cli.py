@@ -20,11 +20,6 @@ Complaint = Callable[..., str]
 
 
 @pytest.fixture
-def run(trained: tuple[Path, Path]) -> Path:
-    return trained[1]
-
-
-@pytest.fixture
 def model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A language model of the words that the miniature corpus has, each as likely as any other."""
     text, model = tmp_path / "text.txt", tmp_path / "model.arpa"
@@ -118,7 +113,7 @@ def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) 
     )
     assert f"{nowhere}" in complaint("evaluate", nowhere)
     assert f"{nowhere}" in complaint("evaluate", run, "--decoder", "beam", "--lm", nowhere)
-    assert f"{nowhere}: not a readable file of words" in complaint(
+    assert f"{nowhere}: cannot be read: No such file or directory" in complaint(
         "evaluate", run, "--decoder", "beam", "--lexicon", nowhere
     )
     empty = tmp_path / "empty.txt"

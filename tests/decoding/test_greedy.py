@@ -1,7 +1,6 @@
 import itertools
 import math
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from asr.decoding.greedy import collapse, greedy
+from asr.decoding.greedy import greedy
 
 
 def log_probs(rows: list[list[float]]) -> np.ndarray:
@@ -93,16 +92,3 @@ def test_nan_is_refused() -> None:
     matrix[3, 1] = np.nan
     with pytest.raises(ValueError, match=r"log_probs of shape \(5, 3\) has NaN, first in frame 3"):
         greedy(matrix)
-
-
-@given(st.lists(st.integers(0, 3), max_size=30), st.lists(st.integers(0, 30), max_size=4))
-def test_pieces_of_a_path_are_the_whole(path: list[int], cuts: list[int]) -> None:
-    """Log-probs that come in pieces: a repeat over a joint is one token, and none is lost."""
-    bounds = [0, *sorted(min(cut, len(path)) for cut in cuts), len(path)]
-    tokens: list[int] = []
-    before = None
-    for begin, end in pairwise(bounds):
-        piece = np.array(path[begin:end], dtype=np.intp)
-        tokens += collapse(piece, before=before)
-        before = int(piece[-1]) if len(piece) else before
-    assert tokens == collapse(np.array(path, dtype=np.intp))

@@ -49,7 +49,7 @@ def test_a_description_of_another_file_is_noticed(text: Path, tmp_path: Path) ->
         read_description(out)
     beside(out).write_text(json.dumps({"format": 2}), encoding="utf-8")
     with pytest.raises(
-        LanguageModelError, match="no description of a language model: format: Input should be 1"
+        LanguageModelError, match="no description of a language model: key format: Input should be 1"
     ):
         read_description(out)
 
