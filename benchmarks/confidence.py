@@ -60,9 +60,9 @@ def _options() -> argparse.Namespace:
 
 
 def _of_run(run: Path, options: argparse.Namespace) -> dict[str, Any]:
+    from asr.decoding.decoder import GREEDY, Decoder
     from asr.decoding.ngram_model import NgramModel
     from asr.decoding.settings import SearchSettings
-    from asr.evaluation.decoders import GREEDY, Decoder
     from asr.numerics import available_cores
     from asr.runs.confidence import Recognised, learn, measure
     from asr.runs.evaluate import Evaluator

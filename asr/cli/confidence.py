@@ -22,7 +22,7 @@ from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of
 if TYPE_CHECKING:
     from asr.confidence.judge import Judged
     from asr.confidence.measures import Measured
-    from asr.evaluation.decoders import Decoder
+    from asr.decoding.decoder import Decoder
     from asr.runs.evaluate import Evaluator
 
 NAME = "confidence"
@@ -165,7 +165,7 @@ def _score(options: argparse.Namespace) -> int:
 
 def _decoder(options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
     """As asked for; else the search that the model carries, else greedy."""
-    from asr.evaluation.decoders import GREEDY
+    from asr.decoding.decoder import GREEDY
 
     if options.decoder == "beam":
         return decoder_of(options, evaluator)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from asr.decoding.decoder import Decoder
     from asr.decoding.lexicon import Lexicon
     from asr.decoding.ngram_model import NgramModel
-    from asr.evaluation.decoders import Decoder
     from asr.runs.evaluate import Evaluator
 
 TRAIN, MODEL = "train", "model"
@@ -57,9 +57,9 @@ def decoder_of(options: argparse.Namespace, evaluator: "Evaluator", *, tune: boo
     Raises:
         RunError: options that do not fit together, or a value that no search can have.
     """
+    from asr.decoding.decoder import Decoder
     from asr.decoding.settings import SearchSettings
     from asr.errors import RunError
-    from asr.evaluation.decoders import Decoder
 
     found = evaluator.bundled() if not (options.lm or options.lexicon) else None
     if found and (found.model or found.lexicon or not tune):

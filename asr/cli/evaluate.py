@@ -19,7 +19,7 @@ from asr.cli.arguments import add_workers, workers_of
 from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of, made_of
 
 if TYPE_CHECKING:
-    from asr.evaluation.decoders import Decoder
+    from asr.decoding.decoder import Decoder
     from asr.evaluation.tuning import Grid
     from asr.runs.evaluate import Evaluation, Evaluator
 
@@ -55,7 +55,7 @@ def call(options: argparse.Namespace) -> int:
     _check(options)
     numerics.pin()
     from asr.cli.stages import stage_bars
-    from asr.evaluation.decoders import GREEDY
+    from asr.decoding.decoder import GREEDY
     from asr.runs.evaluate import Evaluator
 
     with stage_bars() as progress:

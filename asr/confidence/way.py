@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from asr.evaluation.decoders import Decoder
+from asr.decoding.decoder import Decoder
 from asr.files import sha256_file
 
 

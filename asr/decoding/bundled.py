@@ -9,15 +9,14 @@ model.json holds the digest of decoder.json, so a decoder that was lost or excha
 
 import gzip
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from asr.decoding.decoder import GREEDY, Decoder
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.ngram_model import NgramModel
 from asr.decoding.priors import Priors
-from asr.decoding.reader import Reader, greedy_reader, search_reader
-from asr.decoding.search import Search
+from asr.decoding.reader import Reader
 from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.errors import BundleError, LanguageModelError
@@ -25,7 +24,6 @@ from asr.files import sha256_file, whole_file, write_json, write_text
 from asr.frozen import Frozen
 from asr.lm.text import open_text
 from asr.model.description import read_description
-from asr.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from asr.model.bundle import Bundle
@@ -47,59 +45,37 @@ class DecoderDescription(Frozen):
     ]  # mean posterior of each token on training data; empty where none were estimated
 
 
-@dataclass(frozen=True)
-class BundledDecoder:
-    """A search as a bundle has it, and what it needs."""
-
-    used: SettingsUsed
-    model: NgramModel | None
-    lexicon: Lexicon | None
-    priors: Priors | None
-
-    def reader(self, tokenizer: Tokenizer, n_best: int = 1) -> Reader:
-        """What reads the log-probs as they are heard. Errors are those of `search`."""
-        search = self.search(vocabulary_of(tokenizer), n_best)
-        return search_reader(search, tokenizer, priors=self.priors, prior_weight=self.used.prior_weight)
-
-    def search(self, vocabulary: Vocabulary, n_best: int = 1) -> Search:
-        """Made ready, with the engine that the weights were chosen with, for log-probs without their priors.
-
-        Raises:
-            ValueError: its parts do not fit together.
-            ModuleNotFoundError: flashlight-text is that engine, and is not installed.
-        """
-        return Search(
-            self.used.to_search(n_best),
-            vocabulary=vocabulary,
-            lexicon=self.lexicon,
-            model=self.model,
-            engine=self.used.engine,
-        )
-
-
-def bundled_reader(
-    folder: Path, bundle: "Bundle", which: Literal["greedy", "beam"] | None = None, *, n_best: int = 1
-) -> Reader:
+def bundled_decoder(
+    folder: Path, bundle: "Bundle", which: Literal["greedy", "beam"] | None = None
+) -> Decoder:
     """How a bundle's log-probs are read.
 
     Args:
         folder: of the bundle.
         which: None is the search where the bundle carries one, else greedy.
-        n_best: readings that a search gives, at most.
 
     Raises:
         BundleError: a search was asked for and the bundle carries none, or a file of it is missing or altered; the
             message names it.
     """
     if which == "greedy" or (which is None and not bundle.description.decoder):
-        return greedy_reader(bundle.tokenizer)
-    return reader_of(folder, bundle, load_decoder(folder, bundle), n_best=n_best)
+        return GREEDY
+    return load_decoder(folder, bundle)
 
 
-def reader_of(folder: Path, bundle: "Bundle", decoder: BundledDecoder | None, *, n_best: int = 1) -> Reader:
-    """The reader of a decoder that was loaded; None: greedy. Errors are those of `bundled_reader`."""
-    if decoder is None:
-        return greedy_reader(bundle.tokenizer)
+def bundled_reader(
+    folder: Path, bundle: "Bundle", which: Literal["greedy", "beam"] | None = None, *, n_best: int = 1
+) -> Reader:
+    """The same, made ready. Arguments and errors are those of `bundled_decoder`.
+
+    Args:
+        n_best: readings that a search gives, at most.
+    """
+    return reader_of(folder, bundle, bundled_decoder(folder, bundle, which), n_best=n_best)
+
+
+def reader_of(folder: Path, bundle: "Bundle", decoder: Decoder, *, n_best: int = 1) -> Reader:
+    """The reader of a bundle's decoder. Errors are those of `bundled_decoder`."""
     try:
         return decoder.reader(bundle.tokenizer, n_best)
     except ValueError as error:
@@ -148,7 +124,7 @@ def lexicon_text(lexicon: Lexicon, vocabulary: Vocabulary) -> str:
     return "".join(lines)
 
 
-def load_decoder(folder: Path, bundle: "Bundle") -> BundledDecoder:
+def load_decoder(folder: Path, bundle: "Bundle") -> Decoder:
     """Reads the decoder of a bundle, every file checked against its digest.
 
     Raises:
@@ -170,9 +146,9 @@ def load_decoder(folder: Path, bundle: "Bundle") -> BundledDecoder:
     if description.lexicon:
         _check(folder / LEXICON, description.lexicon, DECODER)
         lexicon = _lexicon(folder / LEXICON, vocabulary_of(bundle.tokenizer))
-    return BundledDecoder(
-        description.settings, model, lexicon, _priors(folder / DECODER, description, bundle)
-    )
+    used = description.settings
+    priors = _priors(folder / DECODER, description, bundle)
+    return Decoder("beam", used.to_search(), model, lexicon, used.engine, priors, used.prior_weight)
 
 
 def _check(path: Path, expected: str, says: str) -> None:

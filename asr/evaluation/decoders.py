@@ -1,81 +1,16 @@
-"""Ways to read log-probs: greedy, and beam search with what it is given."""
+"""What decoders make of utterances, and which weights make the fewest errors."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 
-from asr.decoding.bundled import BundledDecoder
-from asr.decoding.fusion import LanguageModel
-from asr.decoding.lexicon import Lexicon
-from asr.decoding.priors import Priors
-from asr.decoding.reader import Reader, greedy_reader, search_reader
-from asr.decoding.search import Engine, Search
-from asr.decoding.settings import SearchSettings
-from asr.decoding.vocabulary import vocabulary_of
-from asr.evaluation.tuning import Errors, Grid, Point, Surface, Weights, tune
+from asr.decoding.decoder import Decoder, Weights
+from asr.evaluation.tuning import Errors, Grid, Point, Surface, tune
 from asr.scoring import count_character_errors, count_errors
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Decoder:
-    """One way to read log-probs."""
-
-    name: str  # greedy, beam, beam + model, ...
-    settings: SearchSettings | None = None  # None: greedy
-    model: LanguageModel | None = None
-    lexicon: Lexicon | None = None
-    engine: Engine = "plain"  # the only one whose result is the same everywhere
-    priors: Priors | None = None  # of the tokens, needed for a weight of them
-    prior_weight: float = 0.0  # with which they are taken off the log-probs
-
-    @classmethod
-    def bundled(cls, found: BundledDecoder) -> "Decoder":
-        """The search that a bundle carries."""
-        used = found.used
-        return cls(
-            *("beam", used.to_search(), found.model, found.lexicon),
-            *(used.engine, found.priors, used.prior_weight),
-        )
-
-    def weighing(self, weights: Weights) -> "Decoder":
-        """The same with other weights."""
-        assert self.settings is not None
-        changes = weights._asdict()
-        prior_weight = changes.pop("prior_weight")
-        return replace(self, settings=replace(self.settings, **changes), prior_weight=prior_weight)
-
-    def reader(self, tokenizer: Tokenizer) -> Reader:
-        """Made ready for many utterances.
-
-        Raises:
-            ValueError: its parts do not fit together.
-        """
-        if self.settings is None:
-            return greedy_reader(tokenizer)
-        return search_reader(
-            self.search(tokenizer), tokenizer, priors=self.priors, prior_weight=self.prior_weight
-        )
-
-    def search(self, tokenizer: Tokenizer) -> Search:
-        """For log-probs without their priors.
-
-        Raises:
-            ValueError: its parts do not fit together.
-        """
-        return Search(
-            self.settings,
-            vocabulary=vocabulary_of(tokenizer),
-            lexicon=self.lexicon,
-            model=self.model,
-            engine=self.engine,
-        )
-
-
-GREEDY = Decoder("greedy")
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from asr.decoding.decoder import Weights
 from asr.recipe import Decoder
-
-
-class Weights(NamedTuple):
-    """What is chosen."""
-
-    lm_weight: float  # of the language model's log-prob; 0 where there is none
-    word_score: float  # nats a word
-    prior_weight: float  # of the tokens' log-priors, which are taken off; 0 leaves them
-    beam: int  # prefixes kept after a frame
 
 
 class Errors(NamedTuple):

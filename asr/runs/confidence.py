@@ -13,11 +13,11 @@ from asr.confidence.forest import Growth
 from asr.confidence.judge import Judged, judge, plain_opinion
 from asr.confidence.labels import right_words
 from asr.confidence.n_best import N_BEST, Rivals
+from asr.decoding.decoder import Decoder
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.decoding.word_times import heard_words
 from asr.errors import ConfidenceError
 from asr.evaluation.decode import log_probs_alone
-from asr.evaluation.decoders import Decoder
 from asr.manifest import Utterance
 from asr.runs.evaluate import Evaluator, Part
 from asr.text import normalise

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asr.decoding.bundled import load_decoder
+from asr.decoding.decoder import GREEDY, Decoder
 from asr.decoding.fusion import check
 from asr.decoding.priors import Priors
 from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import RunError
 from asr.evaluation.decode import log_probs_alone
-from asr.evaluation.decoders import GREEDY, Decoder, Reading, choose, read_all
+from asr.evaluation.decoders import Reading, choose, read_all
 from asr.evaluation.hypotheses import Hypothesis, beside_references, score_hypotheses
 from asr.evaluation.significance import Paired, PairedTest, matched_pairs
 from asr.evaluation.tuning import Grid, Surface
@@ -103,7 +104,7 @@ class Evaluator:
         """
         if not self.bundle.description.decoder:
             return None
-        return Decoder.bundled(load_decoder(self.folder.bundle, self.bundle))
+        return load_decoder(self.folder.bundle, self.bundle)
 
     def evaluate(self, decoder: Decoder, part: Part, *, grid: Grid | None = None) -> Evaluation:
         """Scores a decoder on a part.

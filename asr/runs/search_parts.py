@@ -7,12 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from asr.decoding.bundled import lexicon_text
+from asr.decoding.decoder import Decoder
 from asr.decoding.fusion import check
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.ngram_model import NgramModel
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import LanguageModelError, RecipeError, TokenizerError
-from asr.evaluation.decoders import Decoder
 from asr.files import write_text
 from asr.lm.arpa_reader import read_arpa
 from asr.lm.description import Description, read_description

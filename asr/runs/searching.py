@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from asr.decoding.bundled import save_decoder
+from asr.decoding.decoder import Decoder
 from asr.decoding.priors import Priors
 from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.evaluation.decode import log_probs_alone
-from asr.evaluation.decoders import Decoder, choose, read_all
+from asr.evaluation.decoders import choose, read_all
 from asr.evaluation.hypotheses import beside_references, write_hypotheses
 from asr.evaluation.tuning import Grid, Point, Surface
 from asr.files import write_json

@@ -16,7 +16,7 @@ from asr.transcribe.transcript import Wanted, Word
 
 if TYPE_CHECKING:
     from asr.confidence.estimator import Estimator
-    from asr.decoding.bundled import BundledDecoder
+    from asr.decoding.decoder import Decoder
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,18 @@ def interpreter_of(folder: Path, bundle: Bundle, wanted: Wanted, period: float) 
         BundleError: the bundle carries no search and one was asked for, or its files are damaged.
         ConfidenceError: the estimator cannot be read, or is of another model or way to read.
     """
-    from asr.decoding.bundled import load_decoder, reader_of
+    from asr.decoding.bundled import bundled_decoder, reader_of
 
-    searching = wanted.decoder == "beam" or (wanted.decoder is None and bool(bundle.description.decoder))
-    if not searching and not wanted.words:
+    decoder = bundled_decoder(folder, bundle, wanted.decoder)
+    if decoder.settings is None and not wanted.words:
         return Interpreter(bundle.tokenizer, period)
-    decoder = load_decoder(folder, bundle) if searching else None
     estimator = _estimator(wanted.confidence, bundle, decoder) if wanted.confidence else None
     reader = reader_of(folder, bundle, decoder, n_best=estimator.n_best if estimator is not None else 1)
-    lexicon = decoder.lexicon if decoder is not None else None
-    return Interpreter(bundle.tokenizer, period, wanted.words, reader, lexicon, estimator)
+    return Interpreter(bundle.tokenizer, period, wanted.words, reader, decoder.lexicon, estimator)
 
 
-def _estimator(path: str, bundle: Bundle, decoder: "BundledDecoder | None") -> "Estimator":
+def _estimator(path: str, bundle: Bundle, decoder: "Decoder") -> "Estimator":
     from asr.confidence.estimator_file import load_estimator
     from asr.confidence.way import described
-    from asr.evaluation import decoders
 
-    way = described(decoders.GREEDY if decoder is None else decoders.Decoder.bundled(decoder))
-    return load_estimator(Path(path), weights=bundle.description.weights, decoder=way)
+    return load_estimator(Path(path), weights=bundle.description.weights, decoder=described(decoder))

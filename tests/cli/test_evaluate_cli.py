@@ -9,10 +9,10 @@ import pytest
 import searched
 
 from asr.cli.main import main
+from asr.decoding.decoder import Decoder
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.settings import SearchSettings
 from asr.errors import RunError
-from asr.evaluation.decoders import Decoder
 from asr.runs.evaluate import decoders
 from asr.tokenizer import CharacterTokenizer, PhoneTokenizer, Tokenizer
 

@@ -71,12 +71,13 @@ def complaint(folder: Path) -> str:
 
 def test_round_trip(saved: Path) -> None:
     decoder = load_decoder(saved, load_bundle(saved))
-    assert decoder.used == USED and decoder.priors == PRIORS
+    assert decoder.settings is not None and decoder.priors == PRIORS
+    assert SettingsUsed.of(decoder.settings, decoder.engine, decoder.prior_weight) == USED
     assert decoder.lexicon is not None and decoder.model is not None
     assert decoder.lexicon.spellings == Lexicon.of_words(["go", "on", "no", "one"], LETTERS).spellings
     assert "goes" in decoder.model and "gone" not in decoder.model
     assert (saved / "lexicon.txt").read_text(encoding="utf-8").splitlines()[0] == "go\tg o"
-    search = decoder.search(vocabulary_of(LETTERS), n_best=3)
+    search = decoder.search(LETTERS, n_best=3)
     assert (search.engine, search.settings.n_best, search.settings.lm_weight) == ("plain", 3, 0.75)
 
 
@@ -88,7 +89,7 @@ def test_the_reader_needs_nothing_but_the_folder(saved: Path, plain: Path) -> No
     assert reader.name == "plain" and 1 < len(result.hypotheses) <= 4
     assert set(result.text.split()) <= {"go", "on", "no", "one"}
     # With priors taken off first, and not without.
-    search = decoder.search(vocabulary_of(LETTERS), 4)
+    search = decoder.search(LETTERS, 4)
     assert result == search(PRIORS.removed(noise(), 0.3)) != search(noise())
     assert bundled_reader(saved, bundle, "greedy").name == "greedy"
     assert bundled_reader(plain, load_bundle(plain)).name == "greedy"

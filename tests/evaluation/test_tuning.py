@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from asr.evaluation.tuning import Errors, Grid, Point, Surface, Weights, tune
+from asr.decoding.decoder import Weights
+from asr.evaluation.tuning import Errors, Grid, Point, Surface, tune
 from asr.recipe import Decoder
 
 

@@ -16,12 +16,12 @@ from asr.confidence.estimator import Trained
 from asr.confidence.estimator_file import TrainedOn, save_estimator
 from asr.confidence.way import described
 from asr.decoding.bundled import save_decoder
+from asr.decoding.decoder import GREEDY
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.settings import SearchSettings
 from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import BundleError, ConfidenceError
-from asr.evaluation.decoders import GREEDY
 from asr.model.bundle import load_bundle, name_decoder
 from asr.transcribe import stretches
 from asr.transcribe.processes import transcribe_in_processes

@@ -51,6 +51,8 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     for name in ("model.json", "weights.safetensors"):
         evidence.need_file(folder.bundle / name)
     from asr.decoding.bundled import LEXICON, load_decoder
+    from asr.decoding.ngram_model import NgramModel
+    from asr.decoding.settings_used import SettingsUsed
     from asr.model.bundle import load_bundle
 
     try:
@@ -63,7 +65,10 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     except BundleError as error:
         yield Finding("invalid", _FILE, "", "", str(error).replace(f"{folder.path}/", ""))
         return
-    ours, theirs = (each.model_dump(mode="json") for each in (search.settings, decoder.used))
+    assert decoder.settings is not None and decoder.engine != "auto"
+    assert isinstance(decoder.model, NgramModel | None)
+    carried = SettingsUsed.of(decoder.settings, decoder.engine, decoder.prior_weight)
+    ours, theirs = (each.model_dump(mode="json") for each in (search.settings, carried))
     for key, found, expected in differences(ours, theirs, "search.settings"):
         yield contradiction(key, found, expected, _FILE)
     priors = list(decoder.priors.values) if decoder.priors else []
