@@ -21,6 +21,7 @@ from asr.recipe import Convolution, Recipe
 FILES: dict[str, tuple[str, ...]] = {
     "decoder.language_model": ("", "train"),
     "decoder.lexicon": ("", "train", "model"),
+    "init.from": ("",),
     "tokenizer.pronunciations": ("", "corpus", "cmudict"),
 }
 
@@ -161,7 +162,9 @@ def _allowed_keys(location: list[Any]) -> list[str]:
         if isinstance(part, int):
             model = Convolution  # the only array of tables
             continue
-        annotation = model.model_fields[part].annotation
+        annotation = next(
+            field.annotation for name, field in model.model_fields.items() if part in (name, field.alias)
+        )
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation
-    return sorted(model.model_fields)
+    return sorted(field.alias or name for name, field in model.model_fields.items())

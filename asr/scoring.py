@@ -1,14 +1,23 @@
-"""Error counts and rates. Counts are added over utterances, then divided once: rates are never averaged."""
+"""Error counts and rates. Counts are added over utterances, then divided once: rates are never averaged.
 
+The unit of a score is the word, what white space separates; or the character, for languages that are written without
+white space between words, such as Chinese. A character is what a reader takes for one: a letter with the marks that
+combine with it (Arabic and Hebrew vowels, accents, Indic vowel signs and viramas). White space is none.
+"""
+
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from asr.randomness import numpy_generator
 
+Unit = Literal["word", "character"]
+_ZERO_WIDTH_JOINER = "\u200d"  # joins what stands on both sides of it
+_JOINERS = frozenset((_ZERO_WIDTH_JOINER, "\u200c"))
 _DRAWS = 1 << 22  # utterances drawn at a time, to bound the memory
 
 
@@ -51,13 +60,14 @@ class ErrorCounts:
 
 @dataclass(frozen=True)
 class Score:
-    """The result over a set of utterances."""
+    """The result over a set of utterances. Where the unit is the character, what is called words is characters."""
 
-    words: ErrorCounts
+    words: ErrorCounts  # in units
     characters: ErrorCounts
     sentences: int
     wrong_sentences: int  # with one word error or more
     interval: tuple[float, float]  # 95 % bootstrap interval of the word error rate
+    unit: Unit = "word"
 
     @property
     def wer(self) -> float:
@@ -72,8 +82,9 @@ class Score:
         return self.wrong_sentences / self.sentences
 
     def to_json(self) -> dict[str, Any]:
-        """Rates (ratios, not %) and the counts that they come from."""
+        """Rates (ratios, not %) and the counts that they come from. The unit is named where it is not the word."""
         return {
+            **({} if self.unit == "word" else {"unit": self.unit}),
             "wer": self.wer,
             "wer_interval_95": list(self.interval),
             "cer": self.cer,
@@ -85,9 +96,28 @@ class Score:
         }
 
 
-def count_errors(reference: str, hypothesis: str) -> ErrorCounts:
-    """Word errors. Words are what white space separates; nothing else is normalised here."""
-    return _count_each([(reference, hypothesis)], characters=False)[0]
+def count_errors(reference: str, hypothesis: str, unit: Unit = "word") -> ErrorCounts:
+    """Errors in units: words, which white space separates, or characters. Nothing else is normalised here."""
+    return _count_each([(in_units(reference, unit), in_units(hypothesis, unit))], characters=False)[0]
+
+
+def in_units(text: str, unit: Unit) -> str:
+    """The text with white space between its units, and nowhere else."""
+    if unit == "word":
+        return text
+    units: list[str] = []
+    joins = False  # whether the next letter belongs to the last one
+    for letter in text:
+        if letter.isspace():
+            joins = False
+            continue
+        mark = unicodedata.category(letter)[0] == "M" or letter in _JOINERS
+        if units and (mark or joins):
+            units[-1] += letter
+        else:
+            units.append(letter)
+        joins = letter == _ZERO_WIDTH_JOINER
+    return " ".join(units)
 
 
 def count_character_errors(reference: str, hypothesis: str) -> ErrorCounts:
@@ -95,13 +125,16 @@ def count_character_errors(reference: str, hypothesis: str) -> ErrorCounts:
     return _count_each([(reference, hypothesis)], characters=True)[0]
 
 
-def score(pairs: Sequence[tuple[str, str]], *, bootstrap: int = 10_000, seed: int = 0) -> Score:
+def score(
+    pairs: Sequence[tuple[str, str]], *, bootstrap: int = 10_000, seed: int = 0, unit: Unit = "word"
+) -> Score:
     """Scores (reference, hypothesis) texts, one pair an utterance. Their order does not change the counts.
 
     Args:
         pairs: normalised texts.
         bootstrap: resamples of the interval.
         seed: of the resampling.
+        unit: what errors are counted in.
 
     Raises:
         ValueError: no pairs, no word in any reference, or fewer than one resample.
@@ -113,12 +146,13 @@ def score(pairs: Sequence[tuple[str, str]], *, bootstrap: int = 10_000, seed: in
     """
     if bootstrap < 1:
         raise ValueError(f"bootstrap must be 1 resample or more, got {bootstrap}")
-    words = _count_each(pairs, characters=False)
+    units = [(in_units(reference, unit), in_units(hypothesis, unit)) for reference, hypothesis in pairs]
+    words = _count_each(units, characters=False)
     characters = _count_each(pairs, characters=True)
     total = sum(words, ErrorCounts())
     if total.reference_length == 0:
         raise ValueError(
-            f"{len(pairs)} utterances without any reference word: there is nothing to score against"
+            f"{len(pairs)} utterances without any reference {unit}: there is nothing to score against"
         )
     return Score(
         words=total,
@@ -128,6 +162,7 @@ def score(pairs: Sequence[tuple[str, str]], *, bootstrap: int = 10_000, seed: in
         interval=bootstrap_interval(
             [each.errors for each in words], [each.reference_length for each in words], bootstrap, seed
         ),
+        unit=unit,
     )
 
 

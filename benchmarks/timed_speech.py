@@ -18,7 +18,7 @@ import numpy as np
 from asr.audio import Audio, read_pcm16, resample
 from asr.corpora.digits import Settings, load_settings, plan, speaker
 from asr.corpora.espeak import Event, Synthesiser
-from asr.corpora.fsdd import TEST_TAKES, WORDS
+from asr.corpora.readers.fsdd import TEST_TAKES, WORDS
 from asr.corpora.reading import data_file
 from asr.corpora.room import IntegerDraws, Integers, add_echoes, coloured_noise, mix
 

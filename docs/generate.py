@@ -16,11 +16,13 @@ from typing import Any
 
 import asr.decoding.settings_used
 import asr.recipe.corpus
+import asr.recipe.init
 import asr.recipe.model
 import asr.recipe.recipe
 import asr.recipe.result
 import asr.recipe.training
 import asr.runs.environment
+import asr.runs.initial_used
 import asr.runs.numerics_used
 import asr.runs.record
 import asr.runs.search_used
@@ -31,9 +33,16 @@ from asr.runs.record import Record, schema
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- from here on written by docs/generate.py: change the code, then run `make docs` -->"
 MODULES = (
-    *(asr.recipe.corpus, asr.recipe.model, asr.recipe.recipe, asr.recipe.result, asr.recipe.training),
+    *(
+        asr.recipe.corpus,
+        asr.recipe.init,
+        asr.recipe.model,
+        asr.recipe.recipe,
+        asr.recipe.result,
+        asr.recipe.training,
+    ),
     *(asr.runs.record, asr.runs.environment, asr.runs.numerics_used),
-    *(asr.runs.search_used, asr.runs.tokenizer_used, asr.decoding.settings_used),
+    *(asr.runs.initial_used, asr.runs.search_used, asr.runs.tokenizer_used, asr.decoding.settings_used),
 )
 
 Tree = dict[str, Any]  # JSON schema
@@ -126,9 +135,16 @@ def _comments() -> dict[str, tuple[dict[str, str], str]]:
         for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef):
                 fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
-                comments = {ast.unparse(item.target): _comment(lines, item) for item in fields}
+                comments = {_key(item): _comment(lines, item) for item in fields}
                 found[node.name] = comments, ast.get_docstring(node) or ""
     return found
+
+
+def _key(field: ast.AnnAssign) -> str:
+    """As it is written in TOML and JSON."""
+    value = field.value
+    aliases = [word.value for word in getattr(value, "keywords", ()) if word.arg == "alias"]
+    return str(ast.literal_eval(aliases[0])) if aliases else ast.unparse(field.target)
 
 
 def _comment(lines: list[str], field: ast.AnnAssign) -> str:

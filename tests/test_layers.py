@@ -12,15 +12,15 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("errors", "files", "frozen", "on_demand", "audio", "audio_length", "sound_file"),
+        *("errors", "files", "frozen", "on_demand", "audio", "audio_length", "sound_file", "media_file"),
         *("text", "tokenizer", "pronunciations"),
         *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
     ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),
     ("model", "decoding", "lm", "batching"),
-    ("training", "transcribe", "evaluation", "confidence"),
+    ("training", "transcribe", "evaluation", "confidence", "cleaning"),
     ("runs",),
-    ("claims", "publish", "serve", "report"),
+    ("claims", "publish", "models", "serve", "report"),
     ("cli",),
 )  # fmt: skip
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

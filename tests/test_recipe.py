@@ -105,7 +105,7 @@ def test_frozen(base: Path) -> None:
 
 
 UNKNOWN = {
-    "sed=3": "unknown key sed; allowed here: augment, corpus, decoder, front_end, model, name, numerics, score",
+    "sed=3": "unknown key sed; allowed here: augment, corpus, decoder, front_end, init, model, name, numerics, score",
     "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, consistency",
     "front_end.hops=1": "unknown key front_end.hops; allowed here: coefficients, floor, high, hop, kind",
     "model.convolutions=[{channels=3},{channels=3,strides=[1,1]}]": (

@@ -1,12 +1,14 @@
 import functools
 import json
 import math
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.scoring import ErrorCounts, count_character_errors, count_errors, score
+from asr.scoring import ErrorCounts, count_character_errors, count_errors, in_units, score
+from asr.text import normalise
 
 words = st.lists(st.sampled_from(["a", "b", "c", "dd"]), max_size=7)
 pair_lists = st.lists(st.tuples(words.map(" ".join), words.map(" ".join)), min_size=1, max_size=6)
@@ -180,3 +182,49 @@ def test_nothing_to_score_against(pairs: list[tuple[str, str]]) -> None:
 def test_no_resamples() -> None:
     with pytest.raises(ValueError, match="bootstrap must be 1 resample or more, got 0"):
         score([("a", "a")], bootstrap=0)
+
+
+# Units of scoring. Letters with marks are named by what they are made of, as editors show them alike.
+KE, I_SIGN, VIRAMA, KA, SSA = "\u0915\u0947", "\u093f", "\u094d", "\u0915", "\u0937"
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("今天 天气很好", ["今", "天", "天", "气", "很", "好"]),
+        ("", []),
+        ("  T恤 ", ["T", "恤"]),
+        ("e\u0301te\u0301", ["e\u0301", "t", "e\u0301"]),
+        ("مَرْحَبًا", ["مَ", "رْ", "حَ", "بً", "ا"]),
+        (KE + " " + KA + I_SIGN, [KE, KA + I_SIGN]),
+        (KA + VIRAMA + "\u200d" + SSA, [KA + VIRAMA + "\u200d" + SSA]),
+        ("\u0301a", ["\u0301", "a"]),  # a mark without a letter is one by itself
+    ],
+)
+def test_units_are_characters(text: str, units: list[str]) -> None:
+    assert in_units(text, "character").split() == units
+    assert in_units(text, "word") == text
+
+
+def test_chinese_by_character() -> None:
+    """6 characters, one another, one more, however the words are parted: 2 errors in 6."""
+    found = score([("今天 天气 很好", "今天天汽很好啊")], bootstrap=10, unit="character")
+    assert (found.words.substitutions, found.words.insertions, found.words.deletions) == (1, 1, 0)
+    assert found.wer == pytest.approx(2 / 6)
+    assert found.to_json()["unit"] == "character"
+    assert score([("今天天气", "今天天汽")], bootstrap=10).wer == 1.0  # one word, and it is wrong
+    assert "unit" not in score([("a", "a")], bootstrap=10).to_json()
+
+
+@given(st.text(), st.text())
+def test_a_unit_is_never_lost(reference: str, hypothesis: str) -> None:
+    assert "".join(in_units(reference, "character").split()) == "".join(reference.split())
+    counts = count_errors(reference, hypothesis, "character")
+    assert counts.reference_length == len(in_units(reference, "character").split())
+
+
+def test_marks_survive_the_normaliser_and_words_stay_words() -> None:
+    for text, words in (("नमस्ते दुनिया", 2), ("مَرْحَبًا بِالعالَم", 2), ("שָׁלוֹם", 1)):
+        assert count_errors(normalise(text), normalise(text)).hits == words
+        marks = [letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.combining(letter)]
+        assert [letter for letter in normalise(text) if unicodedata.combining(letter)] == marks

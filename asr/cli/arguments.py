@@ -108,7 +108,7 @@ def run_options(
     return RunOptions(
         corpus=options.corpus,
         out=options.out,
-        files=(*options.files, beside if beside.is_dir() else beside.parent),
+        files=(*options.files, beside if beside.is_dir() else beside.parent, Path()),
         cache=options.cache,
         device=options.device,
         workers=workers_of(options, options.processes * here),

@@ -5,6 +5,11 @@
 prints a line a decoder: word error rate with its interval, the paired test against greedy, time per second of audio.
 With --tune the weights are chosen on the development part, whichever part is scored. Where nothing is said of the
 search, it is the one that the model carries, if its recipe asked for one.
+
+    asr evaluate MODEL... CORPUS...
+
+puts models beside corpora that they may never have heard: `asr evaluate runs/an4 fsdd=fsdd.tar.gz own.jsonl`. A model
+is a run, a bundle or a name; a corpus the name of a reader, NAME=PATH, or a manifest.
 """
 
 import argparse
@@ -15,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
-from asr.cli.arguments import add_workers, workers_of
+from asr.cli.arguments import add_cache, add_workers, workers_of
 from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of, made_of
 
 if TYPE_CHECKING:
@@ -29,8 +34,15 @@ _CHOSEN = ("lm_weight", "word_score", "prior_weight")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the folder of a complete run, its corpus still in place")
-    parser.add_argument("--part", choices=("dev", "test"), default="dev", help="what is scored (dev)")
+    parser.add_argument(
+        "what",
+        nargs="+",
+        metavar="RUN",
+        help="the folder of a complete run, its corpus still in place; or models and corpora",
+    )
+    parser.add_argument(
+        "--part", choices=("dev", "test", "train"), help="what is scored (dev; of other corpora test)"
+    )
     parser.add_argument("--decoder", choices=("greedy", "beam"), default="greedy", help="(greedy)")
     add_search_options(parser)
     parser.add_argument(
@@ -39,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_grid(parser)
     parser.add_argument("--json", action="store_true", help="for programs, with all weights that were tried")
     add_workers(parser)
+    parser.add_argument(
+        "--text", default="plain-1", help="of models and corpora: version of the text normaliser (plain-1)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="likewise: write all of it as JSON")
+    parser.add_argument(
+        "--any-corpus", action="store_true", help="likewise: also one that is not that of its lock file"
+    )
+    add_cache(parser)
 
 
 def _add_grid(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +74,10 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     _check(options)
     numerics.pin()
+    if len(options.what) > 1:
+        return _matrix(options)
+    options.run, options.part = Path(options.what[0]), options.part or "dev"
+    _check_alone(options)
     from asr.cli.stages import stage_bars
     from asr.decoding.decoder import GREEDY
     from asr.runs.evaluate import Evaluator
@@ -76,6 +100,31 @@ def call(options: argparse.Namespace) -> int:
     else:
         _print(evaluator.record.recipe.name, options.part, found)
     return 0
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from asr.cli.matrix import evaluate_all, parted
+    from asr.errors import RunError
+
+    given = [name for name in (*OF_SEARCH, "tune") if getattr(options, name) not in (None, False)]
+    if given:
+        raise RunError(
+            f"--{given[0].replace('_', '-')} is for one run; --decoder beam takes the search of each model"
+        )
+    models, corpora = parted(options.what)
+    if not models or not corpora:
+        raise RunError(
+            f"asr evaluate: expected models and corpora, got {len(models)} and {len(corpora)}: {' '.join(options.what)}"
+        )
+    return evaluate_all(options, models, corpora)
+
+
+def _check_alone(options: argparse.Namespace) -> None:
+    from asr.errors import RunError
+
+    if options.part == "train" or options.out is not None:
+        option = "--part train" if options.part == "train" else "--out"
+        raise RunError(f"{option} is for models and corpora: asr evaluate MODEL... CORPUS...")
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -130,12 +179,13 @@ def _print(name: str, part: str, found: "Sequence[Evaluation]") -> None:
 
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
     engines = ", ".join(dict.fromkeys(each.engine for each in found[1:]))
-    words = found[0].score.words.reference_length
-    title = f"{name}, {part} part: {words} words" + f"; beam search by {engines}" * bool(engines)
+    words, unit = found[0].score.words.reference_length, found[0].score.unit
+    title = f"{name}, {part} part: {words} {unit}s" + f"; beam search by {engines}" * bool(engines)
     table = Table(
         title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
     )
-    for heading in ("decoder", "lm", "word", "prior", "WER", "95 %", "errors", "CER", "p", "time"):
+    rate = "WER" if unit == "word" else "by character"
+    for heading in ("decoder", "lm", "word", "prior", rate, "95 %", "errors", "CER", "p", "time"):
         table.add_column(heading, justify="left" if heading == "decoder" else "right", no_wrap=True)
     for each in found:
         table.add_row(*(Text(cell) for cell in _row(each)))

@@ -72,11 +72,15 @@ class RunProgress(RunWatcher):
 
     def on_epoch(self, report: EpochReport) -> None:
         self._clock = time.monotonic()
-        self.dev = f" dev WER {report.dev['wer']:.1%}"
+        of_words = report.dev.get("unit", "word") == "word"
+        name = "WER" if of_words else "CER"
+        self.dev = f" dev {name} {report.dev['wer']:.1%}"
         star = " *" if report.best else ""
         self.console.print(
             f"epoch {report.epoch:>3}/{self.epochs}  loss {report.train_loss:.4f} nats/token  "
-            f"dev WER {report.dev['wer']:6.2%}  CER {report.dev['cer']:6.2%}  {report.seconds:.1f} s{star}",
+            f"dev {name} {report.dev['wer']:6.2%}  "
+            + f"CER {report.dev['cer']:6.2%}  " * of_words
+            + f"{report.seconds:.1f} s{star}",
             markup=False,
             highlight=False,
         )

@@ -39,10 +39,13 @@ def print_summary(folder: Path, record: Record) -> None:
 
 def _sentence(result: Result) -> str:
     words, low, high = result.words, *result.wer_interval_95
+    of_words = result.unit == "word"
     return (
-        f"WER {result.wer:.2%} (95 % interval {low:.2%} to {high:.2%}; {words.substitutions} substitutions, "
-        f"{words.deletions} deletions, {words.insertions} insertions in {words.reference_length} words), "
-        f"CER {result.cer:.2%}, sentences wrong {result.wrong_sentences} of {result.sentences}"
+        f"{'WER' if of_words else 'CER'} {result.wer:.2%} (95 % interval {low:.2%} to {high:.2%}; "
+        f"{words.substitutions} substitutions, {words.deletions} deletions, {words.insertions} insertions in "
+        f"{words.reference_length} {result.unit}s), "
+        + f"CER {result.cer:.2%}, " * of_words
+        + f"sentences wrong {result.wrong_sentences} of {result.sentences}"
     )
 
 

@@ -153,7 +153,7 @@ def _tree(path: Path) -> dict[str, Any]:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfidenceError(f"{path}: no such file; `asr confidence train` makes one") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfidenceError(f"{path}: not a readable JSON file ({error})") from None
     if not isinstance(tree, dict) or tree.keys() != {*Description.model_fields, "forest", "digest"}:
         found = tree.get("format") if isinstance(tree, dict) else None

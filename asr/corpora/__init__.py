@@ -2,7 +2,8 @@
 
 from asr.corpora.decode import BrokenFile
 from asr.corpora.lock import SplitLock
-from asr.corpora.prepare import PreparedCorpus, keep_lock, lock_of, prepare, write_lock
+from asr.corpora.prepare import prepare
+from asr.corpora.prepared import PreparedCorpus, keep_lock, lock_of, write_lock
 from asr.corpora.reading import CorpusSource, Progress, Reader, Splits
 from asr.corpora.registry import get_reader
 

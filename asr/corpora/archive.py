@@ -38,8 +38,11 @@ def archive_kind(path: Path) -> _Kind | None:
     return "r:" if start[257:262] == b"ustar" else None
 
 
-def unpack(archive: Path, target: Path, progress: Progress) -> Path:
+def unpack(archive: Path, target: Path, progress: Progress, nested: str = "") -> Path:
     """Unpacks into `target` unless that exists already (it is then whole), and gives back `target`.
+
+    Args:
+        nested: glob of archives that lie in the archive; each is unpacked where it lies, and removed.
 
     Raises:
         CorpusError: no archive, cut off or damaged, far too large, or an entry that is a link, a device, or
@@ -55,7 +58,19 @@ def unpack(archive: Path, target: Path, progress: Progress) -> Path:
                 )
             with whole_folder(target) as part:
                 _unpack(archive, kind, part, progress)
+                for inner in sorted(part.rglob(nested)) if nested else ():
+                    _unpack_nested(inner, progress)
     return target
+
+
+def _unpack_nested(archive: Path, progress: Progress) -> None:
+    kind = archive_kind(archive)
+    if kind is None:
+        raise CorpusError(
+            f"{archive.name}: not an archive, though its name says so; fetch what it lay in again"
+        )
+    _unpack(archive, kind, archive.parent, progress)
+    archive.unlink()
 
 
 def _unpack(archive: Path, kind: _Kind, folder: Path, progress: Progress) -> None:

@@ -1,16 +1,15 @@
 """Decoding everything in a corpus once: its length, its digest, and whether it is whole."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from asr.corpora.known_files import Decoded, Journal, recall, remember
 from asr.corpora.reading import Progress, Splits, some
 from asr.errors import AudioError, CorpusError
-from asr.files import whole_file
 from asr.manifest import Utterance, audio_digest, digest_of, table_of
 from asr.randomness import keyed_seeds
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FORMAT = 3  # of the list of known files
 TOGETHER = 1 << 12  # stretches that wait for a worker at a time
 TOLERANCE = 0.1  # seconds by which a file may end before its utterance does: durations are often rounded
 
@@ -44,19 +42,7 @@ class _Stretch(NamedTuple):
         return self.path if not any(self[1:]) else f"{self.path} {self.offset!r}+{self.duration!r}"
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    """What is known about a stretch: its file's state on disk, then what it decodes to."""
-
-    size: int
-    modified: int  # nanoseconds
-    changed: int  # nanoseconds; unlike `modified` it cannot be set back
-    offset: float  # seconds, of its first sample
-    seconds: float
-    digest: str
-
-
-_Results = dict[str, _Decoded | str]  # by a stretch's key: what it holds, or what is wrong with it
+_Results = dict[str, Decoded | str]  # by a stretch's key: what it holds, or what is wrong with it
 
 
 def decode_all(
@@ -84,12 +70,14 @@ def decode_all(
     """
     check_ids(name, folder, splits)
     memory = known / f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}.json"
-    before = _recall(memory)
+    journal = Journal(memory.with_suffix(".journal"))
+    before = recall(memory)
     stretches = list(dict.fromkeys(_stretch(u) for utterances in splits.values() for u in utterances))
-    results = _decode(name, stretches, before, progress, workers)
-    decoded = {key: result for key, result in results.items() if isinstance(result, _Decoded)}
+    results = _decode(name, stretches, {**before, **journal.recall()}, journal, progress, workers)
+    decoded = {key: result for key, result in results.items() if isinstance(result, Decoded)}
     if decoded != before:
-        _remember(memory, decoded)
+        remember(memory, decoded)
+    journal.drop()
     found, broken = _sort_out(folder, splits, results)
     # A split of which nothing is left is refused, too.
     kept = {"train"} if leave_out and found.get("train") else set()
@@ -109,7 +97,7 @@ def _sort_out(
     for split, utterances in splits.items():
         for utterance in utterances:
             result = results[_stretch(utterance).key]
-            if isinstance(result, _Decoded):
+            if isinstance(result, Decoded):
                 found[split].append(_complete(utterance, result))
             else:
                 reason = _in_corpus(result, utterance.audio_filepath, folder)
@@ -117,7 +105,7 @@ def _sort_out(
     return found, broken
 
 
-def _complete(utterance: Utterance, audio: _Decoded) -> Utterance:
+def _complete(utterance: Utterance, audio: Decoded) -> Utterance:
     digest = digest_of(audio.digest, utterance.text, utterance.speaker)
     # Offset and duration as the samples lie: reading them again gives just these, and no neighbour.
     return replace(
@@ -149,26 +137,34 @@ def _refuse(name: str, splits: Splits, refused: Set[str], results: _Results) -> 
 
 
 def _decode(
-    name: str, stretches: list[_Stretch], before: dict[str, _Decoded], progress: Progress, workers: int
+    name: str,
+    stretches: list[_Stretch],
+    before: dict[str, Decoded],
+    journal: Journal,
+    progress: Progress,
+    workers: int,
 ) -> _Results:
     decoded: _Results = {}
     pool = ThreadPoolExecutor(max(1, workers))  # decoding and hashing run outside Python's lock
     try:
         for start in range(0, len(stretches), TOGETHER):
             some = stretches[start : start + TOGETHER]
-            results: Iterable[_Decoded | str] = pool.map(
+            results: Iterable[Decoded | str] = pool.map(
                 lambda stretch: _decode_one(stretch, before.get(stretch.key)), some
             )
             for done, (stretch, result) in enumerate(zip(some, results, strict=True), start + 1):
                 decoded[stretch.key] = result
+                if isinstance(result, Decoded) and result is not before.get(stretch.key):
+                    journal.add(stretch.key, result)
                 if done % 50 == 0 or done == len(stretches):
                     progress(f"decode {name}", done, len(stretches))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the files that are left
+        journal.close()
     return decoded
 
 
-def _decode_one(stretch: _Stretch, before: _Decoded | None) -> _Decoded | str:
+def _decode_one(stretch: _Stretch, before: Decoded | None) -> Decoded | str:
     from asr.audio import read_pcm16
 
     path, offset, duration = stretch
@@ -186,35 +182,7 @@ def _decode_one(stretch: _Stretch, before: _Decoded | None) -> _Decoded | str:
     if seconds < duration - TOLERANCE:
         return f"{path}: ends {seconds:.2f} s after second {offset:g}, but its utterance has {duration:.2f} s"
     first = round(offset * sample_rate) / sample_rate
-    return _Decoded(*here, offset=first, seconds=seconds, digest=audio_digest(samples, sample_rate))
-
-
-def _remember(memory: Path, decoded: dict[str, _Decoded]) -> None:
-    """A line for each stretch, written as it is made."""
-    with whole_file(memory) as part, part.open("w", encoding="utf-8") as out:
-        out.write(f'{{"format": {FORMAT}, "decoder": {json.dumps(_decoder())}, "files": {{')
-        for number, (key, item) in enumerate(decoded.items()):
-            comma = ",\n" if number else "\n"
-            out.write(f"{comma}{json.dumps(key)}: {json.dumps(vars(item))}")
-        out.write("}}\n")
-
-
-def _recall(memory: Path) -> dict[str, _Decoded]:
-    """Empty when there is nothing to recall: a list that cannot be read costs time, not correctness."""
-    try:
-        tree = json.loads(memory.read_text(encoding="utf-8"))
-        if (tree["format"], tree["decoder"]) != (FORMAT, _decoder()):
-            return {}
-        return {key: _Decoded(**item) for key, item in tree["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _decoder() -> str:
-    """Another version may decode a file to other samples, or find fault with it."""
-    import soundfile
-
-    return f"libsndfile {soundfile.__libsndfile_version__}"
+    return Decoded(*here, offset=first, seconds=seconds, digest=audio_digest(samples, sample_rate))
 
 
 def check_ids(name: str, folder: Path, splits: Splits) -> None:

@@ -281,5 +281,6 @@ READER = Reader(
     layout=f"{TRANSCRIPT} beside train/VOICE/ID.wav and test/VOICE/ID.wav, as it is made without --corpus",
     marker=TRANSCRIPT,
     read=read,
+    language="en",
     make=make,
 )

@@ -233,6 +233,11 @@ def _check(path: Path, source: CorpusSource) -> None:
         found = sha256_file(path)
         if found != source.sha256:
             raise _MirrorError(f"SHA-256 is {found}, published is {source.sha256}")
+    elif source.md5 is not None:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if found != source.md5:
+            raise _MirrorError(f"MD5 is {found}, published is {source.md5}")
     elif archive_kind(path) is None:
         raise _MirrorError("what it sent is no archive (a page that asks for a login, perhaps)")
 

@@ -30,6 +30,18 @@ def hold_out(
     return learn, [utterance for utterance, out in zip(utterances, held, strict=True) if out]
 
 
+def take_share(utterances: Sequence[Utterance], settings: Corpus) -> Sequence[Utterance]:
+    """The share of the training utterances that is learned from, in the given order; depends on ids and `split_key`."""
+    if settings.train_share == 1:
+        return utterances
+    keys = keyed_seeds(0, "train-share", settings.split_key, last=table_of(utterances).id_keys())
+    wanted = max(1, round(settings.train_share * len(utterances)))
+    places = np.sort(np.argsort(keys, kind="stable")[:wanted])
+    if isinstance(utterances, Table):
+        return utterances.choose(places)
+    return [utterances[place] for place in places.tolist()]
+
+
 def _speakers(utterances: Sequence[Utterance], settings: Corpus) -> npt.NDArray[np.bool_]:
     """Whether each is of a speaker who is held out."""
     numbers: dict[str, int] = {}

@@ -14,6 +14,9 @@
 
 A file `pronunciations.dict` beside the manifests is the corpus's pronunciation lexicon (docs/phones.md).
 
+A file `dev.jsonl` beside them is development data of your own choice: the recipe says `dev_split = "dev"` instead of
+holding some out.
+
 Nothing is downloaded: the folder is named with `--corpus`. The first run that uses the recordings writes the lock file
 `corpus.lock.json` beside the manifests, and every later one says which recordings are others since. What is tested on
 is for you to choose; other speakers than those of train show most.
@@ -29,8 +32,9 @@ from asr.manifest import Utterance, read_manifest
 
 
 def read(folder: Path) -> Splits:
-    """Both manifests, in their order. Texts and speakers stay as they are."""
-    splits = {split: _read_split(folder / f"{split}.jsonl") for split in ("train", "test")}
+    """The manifests, in their order. Texts and speakers stay as they are."""
+    names = ["train", *["dev"] * (folder / "dev.jsonl").is_file(), "test"]
+    splits = {split: _read_split(folder / f"{split}.jsonl") for split in names}
     seen: dict[str, str] = {}
     for utterance in chain(*splits.values()):
         if utterance.id in seen:

@@ -2,19 +2,21 @@
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 from asr.corpora.archive import unpack
 from asr.corpora.decode import BrokenFile, check_ids, decode_all
 from asr.corpora.download import fetch
-from asr.corpora.lock import SplitLock, lock_tree, read_lock, split_lock, write_locks
+from asr.corpora.lock import SplitLock, read_lock, split_lock
 from asr.corpora.lock_difference import check_lock, describe
+from asr.corpora.parts import chosen_parts, read_parts
+from asr.corpora.prepared import LockPlace, PreparedCorpus
 from asr.corpora.reading import MADE_BY, Progress, Reader, Splits, corpus_folder, data_file, some
 from asr.corpora.registry import get_reader
 from asr.corpora.shards import address_of, mirror
-from asr.errors import CorpusError, StorageError
+from asr.errors import CorpusError
 from asr.files import sha256_file
 
 # What to do about a corpus that is not that of its lock: of the project's lock, of one that was written here.
@@ -26,63 +28,6 @@ CHANGED_CORPUS = (
     "If this change is meant, delete {}, and the next run writes a new one; results from before and after it are not "
     "comparable"
 )
-LockState = Literal["matches", "differs", "written", "no lock", "not checked"]
-
-
-@dataclass(frozen=True)
-class LockPlace:
-    """Where the lock file of a corpus is, or is to be."""
-
-    path: Path
-    shown: str  # as the user knows it: in the folder that was given, not where a link leads
-    ours: bool  # comes with the project; any other is written when the corpus is first used
-
-
-@dataclass(frozen=True)
-class PreparedCorpus:
-    """A corpus that was decoded from end to end."""
-
-    name: str
-    source_name: str  # file or folder name only, never a path; "" when the corpus was made here
-    source_sha256: str  # of the archive; "" for a folder
-    splits: Splits  # with durations and digests
-    locks: dict[str, SplitLock]  # by split
-    lock_state: LockState  # "differs" only for a corpus made here; a downloaded one is then refused
-    broken: tuple[BrokenFile, ...] = ()  # of training, so not in `splits`; none where our lock is matched
-    maker: str = ""  # program and version, of a corpus made by one
-    lock_place: LockPlace | None = None  # where `keep_lock` is to write; None: nowhere
-    difference: str = ""  # from the lock, in words, where the state is "differs"
-    pronunciations: Path | None = None  # the corpus's own lexicon, where it has one
-
-
-def lock_of(prepared: PreparedCorpus) -> dict[str, Any]:
-    """The contents of the corpus's lock file."""
-    return lock_tree(prepared.name, prepared.locks)
-
-
-def write_lock(prepared: PreparedCorpus, path: Path) -> None:
-    """Writes the lock file, whole or not at all."""
-    write_locks(path, prepared.name, prepared.locks)
-
-
-def keep_lock(prepared: PreparedCorpus) -> tuple[PreparedCorpus, str]:
-    """Gives a corpus that has no lock file one, which every later use is compared with.
-
-    To be called once the corpus is to be used as it is: whoever is still mending it should not have to delete a lock.
-
-    Returns:
-        The corpus, whose lock state is now "written", and what the user should be told; where the lock cannot be
-        written, the corpus as it was, and why. A corpus of any other state comes back as it is, with "".
-    """
-    place = prepared.lock_place
-    if place is None or prepared.lock_state != "no lock":
-        return prepared, ""
-    try:
-        write_lock(prepared, place.path)
-    except StorageError as error:
-        return prepared, f"corpus {prepared.name}: no lock file, so nothing notices when it changes: {error}"
-    written = replace(prepared, lock_state="written", lock_place=None)
-    return written, f"corpus {prepared.name}: locked as it is now in {place.shown}; a later change is noticed"
 
 
 def prepare(
@@ -93,6 +38,7 @@ def prepare(
     progress: Progress | None = None,
     workers: int = 2,
     check: bool = True,
+    parts: Sequence[str] = (),
 ) -> PreparedCorpus:
     """Gets a corpus, decodes every file of it and compares it with its lock file.
 
@@ -107,13 +53,18 @@ def prepare(
             manifests of own recordings, for other corpora in `cache`/locks. A corpus without a lock file is taken as
             it is. Training files that do not decode are left out and listed in `broken`, unless a lock of the
             project's is to be matched.
+        parts: of a corpus of several archives, those that are wanted; none: its usual ones. Then `source` is a folder
+            with their folders in it, or with the archives themselves.
 
     Raises:
         CorpusError: unknown name, no such source, none given for a corpus that cannot be had otherwise, wrong
             layout, missing or broken files, or another corpus than that of the lock file; the message names
             what is wrong, and the utterances that differ.
     """
-    preparation = _Preparation(get_reader(name), cache, progress or _silent, workers, check)
+    reader = get_reader(name)
+    preparation = _Preparation(
+        reader, cache, progress or _silent, workers, check, chosen_parts(reader, parts)
+    )
     try:
         cache.mkdir(parents=True, exist_ok=True)
         return preparation.run(source)
@@ -135,17 +86,21 @@ class _Preparation:
     progress: Progress
     workers: int
     check: bool
+    parts: tuple[str, ...] = ()
 
     def run(self, source: Path | None) -> PreparedCorpus:
         if source is not None and (address := address_of(source)):
             return self.from_address(address)
+        if self.parts:
+            return self.from_parts(source)
         if source is not None:
             return self.from_folder(source) if source.is_dir() else self.from_archive(source)
         if self.reader.make is not None:
             return self.load(self.reader.make(self.cache, self.progress, self.workers), "", "")
         if self.reader.source is None:
+            obtain = f" ({self.reader.obtain})" if self.reader.obtain else ""
             raise CorpusError(
-                f"{self.reader.name}: this corpus is on your machine only; say where with --corpus FOLDER; "
+                f"{self.reader.name}: this corpus is on your machine only{obtain}; say where with --corpus FOLDER; "
                 f"expected {self.reader.layout}"
             )
         return fetch(self.reader.source, self.cache, self.progress, self.from_download)
@@ -158,6 +113,14 @@ class _Preparation:
             )
         folder = mirror(address, self.cache.resolve())
         return self.load(folder, address.rpartition("/")[2], "", address)
+
+    def from_parts(self, source: Path | None) -> PreparedCorpus:
+        """Of each part its folder or archive in `source`, or what is downloaded."""
+        found = read_parts(self.reader, self.parts, source, self.cache, self.progress)
+        archives = " ".join(self.reader.parts[name].source.archive for name in self.parts)
+        folder = (source or self.cache).resolve()
+        place = self._lock_place(folder, folder, "")
+        return self._load(folder, found, folder.name if source else archives, "", place)
 
     def from_folder(self, folder: Path) -> PreparedCorpus:
         return self.load(folder, folder.resolve().name, "")
@@ -194,13 +157,18 @@ class _Preparation:
             raise
 
     def _open(self, archive: Path, sha256: str) -> PreparedCorpus:
-        return self.load(unpack(archive, self._unpacked(sha256), self.progress), archive.name, sha256)
+        folder = unpack(archive, self._unpacked(sha256), self.progress, nested=self.reader.nested)
+        return self.load(folder, archive.name, sha256)
 
     def load(self, given: Path, source_name: str, source_sha256: str, address: str = "") -> PreparedCorpus:
-        name = self.reader.name
         folder = corpus_folder(self.reader, given)
-        found = self.reader.read(folder)
         place = self._lock_place(given, folder, address)
+        return self._load(folder, self.reader.read(folder), source_name, source_sha256, place)
+
+    def _load(
+        self, folder: Path, found: Splits, source_name: str, source_sha256: str, place: LockPlace
+    ) -> PreparedCorpus:
+        name = self.reader.name
         expected = read_lock(place.path) if self.check else None
         splits, broken = self._decoded(folder, found, leave_out=expected is None or not place.ours)
         locks = {split: split_lock(utterances) for split, utterances in splits.items()}
@@ -226,6 +194,7 @@ class _Preparation:
             check_ids(name, folder, found)
             return found, ()
         known = self.cache / "decoded"
+        name = "+".join((name, *self.parts))
         return decode_all(name, folder, found, known, self.progress, self.workers, leave_out=leave_out)
 
     def _lock_place(self, given: Path, folder: Path, address: str) -> LockPlace:
@@ -241,7 +210,7 @@ class _Preparation:
             top = given.resolve()
             inside = given / folder.relative_to(top) if folder.is_relative_to(top) else folder
             return LockPlace(folder / name, str(inside / name), ours=False)
-        name = f"{self.reader.name}.lock.json"
+        name = f"{'+'.join((self.reader.name, *self.parts))}.lock.json"
         if (path := data_file(name)).is_file():
             return LockPlace(path, name, ours=True)
         path = self.cache / "locks" / name

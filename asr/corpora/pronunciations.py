@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from asr.corpora.prepare import PreparedCorpus
+from asr.corpora.prepared import PreparedCorpus
 from asr.corpora.registry import get_reader
 from asr.errors import PronunciationError
 from asr.pronunciations import Pronunciations, cmudict_pronunciations, read_pronunciations

@@ -1,7 +1,7 @@
 """What a corpus reader is: where the corpus is to be had, what its folder looks like, who says what in it."""
 
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr.errors import CorpusError
@@ -9,7 +9,8 @@ from asr.manifest import Utterance
 from asr.shard_file import LIST
 
 Progress = Callable[[str, int, int], None]  # (what, done, total); total is 0 when unknown
-Splits = Mapping[str, Sequence[Utterance]]  # "train" and "test", utterances in a fixed order
+# "train" and "test", and "dev" where the corpus has development data of its own; utterances in a fixed order.
+Splits = Mapping[str, Sequence[Utterance]]
 
 # A corpus converted between these stays the same corpus. Upper case counts too.
 AUDIO_SUFFIXES = (".sph", ".wav", ".flac")
@@ -25,6 +26,15 @@ class CorpusSource:
     urls: tuple[str, ...]  # mirrors, tried in turn
     sha256: str | None = None  # of the archive, only where it is published
     most: int = 1 << 30  # bytes; a mirror that sends more is given up
+    md5: str | None = None  # likewise: tells a damaged archive, not a forged one
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the archives of a corpus that has several."""
+
+    folder: str  # glob of the name of its folder
+    source: CorpusSource
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,12 @@ class Reader:
     With neither, it is had with `--corpus` only.
 
     `read(folder)` is given the folder in which `marker` was found. It opens no audio: every utterance has an
-    absolute `audio_filepath`, `duration` 0 and no digest; `prepare` decodes and fills these in. Words stay
-    as the corpus has them; normalising belongs to the recipe. It raises CorpusError naming what is missing.
+    absolute `audio_filepath`, `duration` 0 (or the stretch of the file that it is) and no digest; `prepare` decodes
+    and fills these in. Words stay as the corpus has them; normalising belongs to the recipe. It raises CorpusError
+    naming what is missing.
+
+    A corpus of several archives has `parts` instead of `source`: `read` is given the folder of each part that is asked
+    for, and what it gives back is put together split by split.
 
     `make(cache, progress, workers)` gives back the finished folder, kept under `cache`: quick when it is
     there already, never a half one. It says in the file `MADE_BY` what made it.
@@ -54,10 +68,18 @@ class Reader:
     decoded: bool = (
         False  # every utterance comes with its duration and digests, and audio that is checked when read
     )
+    language: str = ""  # of its utterances; "" where they have several, or it is not known
+    hours: float = 0.0  # of speech, about; 0 where every user has another corpus
+    parts: Mapping[str, Part] = field(default_factory=dict)  # by the name that a recipe gives them
+    usual_parts: tuple[str, ...] = ()  # those that are meant where none is named; empty: one must be
+    nested: str = ""  # glob of archives inside the archive, which are unpacked where they lie
+    obtain: str = ""  # how to get it where it cannot be downloaded from here
 
     def __post_init__(self) -> None:
-        if self.source is not None and self.make is not None:
-            raise ValueError(f"reader {self.name}: a corpus is downloaded or made, set source or make")
+        if sum(map(bool, (self.source, self.make, self.parts))) > 1:
+            raise ValueError(
+                f"reader {self.name}: a corpus is downloaded or made, set one of source, parts and make"
+            )
 
 
 class OtherCorpusError(CorpusError):
@@ -84,14 +106,15 @@ def corpus_folder(reader: Reader, given: Path) -> Path:
                 f"{given}: {len(found)} folders look like {reader.name} ({', '.join(map(str, found[:3]))}); "
                 f"name one of them"
             )
-        level = [sub for folder in level for sub in sorted(folder.iterdir()) if _may_hold(sub)]
+        level = [sub for folder in level for sub in subfolders(folder)]
     there = sorted(item.name + "/" * item.is_dir() for item in given.iterdir())
     contents = f"found {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}" if there else "it is empty"
     raise CorpusError(f"{given}: {reader.name} is not there ({contents}); expected {reader.layout}")
 
 
-def _may_hold(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def subfolders(folder: Path) -> list[Path]:
+    """In order; hidden ones are none."""
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
 
 
 def data_file(name: str) -> Path:
@@ -104,16 +127,26 @@ def data_file(name: str) -> Path:
     return (inside if inside.is_dir() else package.parent / "data") / name
 
 
-def audio_files(folder: Path) -> dict[str, Path]:
+def audio_files(folder: Path, suffixes: Sequence[str] = AUDIO_SUFFIXES) -> dict[str, Path]:
     """Audio below `folder`, by relative path without suffix; of several suffixes, the first listed counts."""
     found: dict[str, Path] = {}
     paths = sorted(folder.rglob("*.*"))
-    for suffix in reversed(AUDIO_SUFFIXES):
+    for suffix in reversed(suffixes):
         for path in paths:
             # What begins with a dot, some desktops leave beside a file.
             if path.suffix.lower() == suffix and not path.name.startswith("."):
                 found[path.relative_to(folder).with_suffix("").as_posix()] = path
     return found
+
+
+def text_of(path: Path, expected: str) -> str:
+    """The contents of a list of the corpus. `expected` is its layout, for the message."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise CorpusError(f"{path}: missing; expected {expected}") from None
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path}: not a text file in UTF-8 ({error})") from None
 
 
 def need_all(what: str, needed: Collection[str], present: Container[str]) -> None:

@@ -5,7 +5,12 @@ from importlib import import_module
 from asr.corpora.reading import Reader
 from asr.errors import CorpusError
 
-NAMES = ("an4", "digits", "fsdd", "manifest", "shards", "yesno")
+PUBLISHED = (
+    *("aishell", "an4", "commonvoice", "fsdd", "librispeech", "ljspeech", "mls", "speech_commands"),
+    *("tedlium", "thchs30", "timit", "vctk", "voxforge", "yesno"),
+)
+HERE = ("digits", "manifest", "shards")  # made here, or the user's own
+NAMES = tuple(sorted((*PUBLISHED, *HERE)))
 
 
 def get_reader(name: str) -> Reader:
@@ -16,6 +21,7 @@ def get_reader(name: str) -> Reader:
     """
     if name not in NAMES:
         raise CorpusError(f"no corpus is called {name!r}; known are {', '.join(NAMES)}")
-    reader = import_module(f"asr.corpora.{name}").READER
+    place = "asr.corpora.readers" if name in PUBLISHED else "asr.corpora"
+    reader = import_module(f"{place}.{name}").READER
     assert isinstance(reader, Reader)
     return reader

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.corpora.leaks import shared_audio
-from asr.corpora.prepare import PreparedCorpus
+from asr.corpora.prepared import PreparedCorpus
 from asr.corpora.reading import Progress
 from asr.corpora.shard_samples import add, encode, members_of, room, whole
 from asr.corpora.shards import FORMAT

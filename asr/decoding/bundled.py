@@ -23,7 +23,7 @@ from asr.errors import BundleError, LanguageModelError
 from asr.files import sha256_file, whole_file, write_json, write_text
 from asr.frozen import Frozen
 from asr.lm.text import open_text
-from asr.model.description import read_description
+from asr.model.description import check_file, read_description
 
 if TYPE_CHECKING:
     from asr.model.bundle import Bundle
@@ -124,6 +124,19 @@ def lexicon_text(lexicon: Lexicon, vocabulary: Vocabulary) -> str:
     return "".join(lines)
 
 
+def decoder_files(folder: Path) -> tuple[str, ...]:
+    """Names of the files of the decoder in a bundle's folder, decoder.json first.
+
+    Raises:
+        BundleError: decoder.json is missing, cannot be read, or is of another format.
+    """
+    if not (folder / DECODER).is_file():
+        raise BundleError(f"{folder / DECODER}: missing, and model.json names it; get the bundle again")
+    found = _description(folder / DECODER)
+    parts = {LANGUAGE_MODEL: found.language_model, LEXICON: found.lexicon}
+    return (DECODER, *(name for name, digest in parts.items() if digest))
+
+
 def load_decoder(folder: Path, bundle: "Bundle") -> Decoder:
     """Reads the decoder of a bundle, every file checked against its digest.
 
@@ -134,31 +147,21 @@ def load_decoder(folder: Path, bundle: "Bundle") -> Decoder:
         raise BundleError(
             f"{folder}: this model carries no search; read it greedily, or evaluate one with `asr evaluate`"
         )
-    _check(folder / DECODER, bundle.description.decoder, "model.json")
+    check_file(folder / DECODER, bundle.description.decoder, "model.json")
     description = _description(folder / DECODER)
     model = lexicon = None
     if description.language_model:
-        _check(folder / LANGUAGE_MODEL, description.language_model, DECODER)
+        check_file(folder / LANGUAGE_MODEL, description.language_model, DECODER)
         try:
             model = NgramModel.read(folder / LANGUAGE_MODEL)
         except LanguageModelError as error:
             raise BundleError(str(error)) from None
     if description.lexicon:
-        _check(folder / LEXICON, description.lexicon, DECODER)
+        check_file(folder / LEXICON, description.lexicon, DECODER)
         lexicon = _lexicon(folder / LEXICON, vocabulary_of(bundle.tokenizer))
     used = description.settings
     priors = _priors(folder / DECODER, description, bundle)
     return Decoder("beam", used.to_search(), model, lexicon, used.engine, priors, used.prior_weight)
-
-
-def _check(path: Path, expected: str, says: str) -> None:
-    if not path.is_file():
-        raise BundleError(f"{path}: missing, and {says} names it; get the bundle again")
-    found = sha256_file(path)
-    if found != expected:
-        raise BundleError(
-            f"{path}: altered or damaged: SHA-256 is {found[:12]}…, {says} says {expected[:12]}…; get the bundle again"
-        )
 
 
 def _description(path: Path) -> DecoderDescription:

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from asr.decoding.decoder import Decoder, Weights
 from asr.evaluation.tuning import Errors, Grid, Point, Surface, tune
-from asr.scoring import count_character_errors, count_errors
+from asr.scoring import Unit, count_character_errors, count_errors
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
 
@@ -49,12 +49,14 @@ def choose(
     known: Iterable[Point] = (),
     keep: Callable[[Sequence[Point]], None] = lambda points: None,
     progress: Progress = lambda done, total: None,
+    unit: Unit = "word",
 ) -> Surface:
     """Reads development data, heard once, with each of the weights of a grid.
 
     Args:
         known, keep: as for `tune`.
         progress: told the number of utterances read and to be read, over all weights.
+        unit: what errors are counted in.
     """
 
     total = len(grid) * len(log_probs)
@@ -67,7 +69,7 @@ def choose(
         texts = read_all(decoder.weighing(weights), tokenizer, log_probs, shown).texts
         pairs = list(zip(references, texts, strict=True))
         return Errors(
-            sum(count_errors(*pair).errors for pair in pairs),
+            sum(count_errors(*pair, unit).errors for pair in pairs),
             sum(count_character_errors(*pair).errors for pair in pairs),
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asr.files import write_text
 from asr.manifest import Utterance
-from asr.scoring import Score, count_errors, score
+from asr.scoring import Score, Unit, count_errors, score
 from asr.text import normalise
 
 
@@ -31,16 +31,16 @@ def beside_references(
     ]
 
 
-def write_hypotheses(path: Path, hypotheses: Sequence[Hypothesis]) -> None:
-    """JSON Lines, in the order of the ids, with the word errors of each."""
+def write_hypotheses(path: Path, hypotheses: Sequence[Hypothesis], unit: Unit = "word") -> None:
+    """JSON Lines, in the order of the ids, with the errors of each in units."""
     lines = []
     for item in sorted(hypotheses, key=lambda item: item.id):
-        errors = asdict(count_errors(item.reference, item.hypothesis))
+        errors = asdict(count_errors(item.reference, item.hypothesis, unit))
         lines.append(json.dumps({**asdict(item), "errors": errors}, ensure_ascii=False) + "\n")
     write_text(path, "".join(lines))
 
 
-def score_hypotheses(hypotheses: Sequence[Hypothesis], bootstrap: int) -> Score:
+def score_hypotheses(hypotheses: Sequence[Hypothesis], bootstrap: int, unit: Unit = "word") -> Score:
     """In the order of the ids, so that the bootstrap draws the same whatever the order of decoding."""
     ordered = sorted(hypotheses, key=lambda item: item.id)
-    return score([(item.reference, item.hypothesis) for item in ordered], bootstrap=bootstrap)
+    return score([(item.reference, item.hypothesis) for item in ordered], bootstrap=bootstrap, unit=unit)

@@ -3,13 +3,14 @@
 model.json           format, architecture, front end, text normaliser, tokenizer, digests of the other files
 weights.safetensors  parameters by name, float32
 decoder.json, ...    how a search reads what the model hears, if it carries one (asr.decoding.bundled)
+confidence.json      how sure it is of a word, if it carries an estimator of that (asr.confidence.bundled)
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,28 +20,11 @@ from torch.overrides import TorchFunctionMode
 
 from asr.errors import BundleError, TokenizerError
 from asr.files import sha256_file, write_json
-from asr.frozen import Frozen
 from asr.model.acoustic import AcousticModel
-from asr.model.description import read_description
+from asr.model.description import FORMAT, Description, read_bundle_description
 from asr.model.tensors import write_tensors
-from asr.recipe import FrontEnd, Model
+from asr.text import TextVersion
 from asr.tokenizer import Tokenizer, tokenizer_from_json
-
-FORMAT = 1
-
-
-class Description(Frozen):
-    """model.json."""
-
-    format: int
-    name: str
-    front_end: FrontEnd
-    model: Model
-    text: Literal["plain-1"]
-    tokenizer: dict[str, Any]
-    weights: str  # SHA-256 of weights.safetensors
-    recipe_digest: str  # of the run that made it; "" when unknown
-    decoder: str = ""  # SHA-256 of decoder.json; "" without a search, and then the key is not written
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,7 @@ def save_bundle(
     tokenizer: Tokenizer,
     *,
     name: str,
-    text: Literal["plain-1"],
+    text: TextVersion,
     recipe_digest: str = "",
 ) -> Description:
     """Writes the folder; model.json comes last, so a bundle with one is complete."""
@@ -83,12 +67,11 @@ def name_decoder(folder: Path, digest: str) -> Description:
     Args:
         digest: SHA-256 of decoder.json; "" takes it out again.
     """
-    return _write(folder, _read_description(folder).model_copy(update={"decoder": digest}))
+    return _write(folder, read_bundle_description(folder).model_copy(update={"decoder": digest}))
 
 
 def _write(folder: Path, description: Description) -> Description:
-    nothing = set() if description.decoder else {"decoder"}
-    write_json(folder / "model.json", description.model_dump(mode="json", exclude=nothing))
+    write_json(folder / "model.json", description.to_json())
     return description
 
 
@@ -98,7 +81,7 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: a file is missing, altered, or of another format; the message names it.
     """
-    description = _read_description(folder)
+    description = read_bundle_description(folder)
     weights = folder / "weights.safetensors"
     if not weights.is_file():
         raise BundleError(f"{weights}: missing; a bundle is model.json and weights.safetensors")
@@ -127,15 +110,6 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
         flat: Any = value.reshape(-1).numpy()
         digest.update(flat)  # its bytes, without a copy of them
     return digest.hexdigest()
-
-
-def _read_description(folder: Path) -> Description:
-    try:
-        return read_description(folder / "model.json", Description, "bundle", FORMAT)
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: no model here (no model.json); give a bundle folder or a run") from None
-    except NotADirectoryError:
-        raise BundleError(f"{folder}: is a file; a model is a bundle folder or a run folder") from None
 
 
 def _map_weights(model: AcousticModel, weights: Path) -> None:

@@ -4,6 +4,7 @@ How it is read from TOML is in asr.recipe_file.
 """
 
 from asr.recipe.corpus import Corpus, Tokenizer
+from asr.recipe.init import Init
 from asr.recipe.model import Convolution, FrontEnd, Model
 from asr.recipe.recipe import Numerics, Recipe
 from asr.recipe.result import Decoder, Score
@@ -15,6 +16,7 @@ __all__ = [
     "Corpus",
     "Decoder",
     "FrontEnd",
+    "Init",
     "Model",
     "Numerics",
     "Recipe",

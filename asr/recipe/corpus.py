@@ -5,18 +5,23 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from asr.frozen import Frozen
-from asr.recipe.numbers import Count
+from asr.recipe.numbers import Count, PartOfAll
 
 
 class Corpus(Frozen):
     """Which corpus, and how its training part is split. The test part is the corpus's own."""
 
     name: str  # a reader in asr.corpora
+    parts: tuple[
+        str, ...
+    ] = ()  # of a corpus of several archives, those that are used; none: the reader's usual ones
+    dev_split: str = ""  # name of the corpus's own development part, used instead of data held out
     dev_speakers: Count = 0  # whole speakers of the training part held out as development data
     dev_utterances: Count = 0  # for a corpus with one speaker: utterances held out instead
     split_key: str = "dev"  # another key draws other development speakers
     min_seconds: Annotated[float, Field(ge=0)] = 0.1  # shorter utterances are left out, and named
     max_seconds: Annotated[float, Field(gt=0)] = 30.0  # longer ones likewise
+    train_share: PartOfAll = 1.0  # of the utterances that are learned from; smaller shares lie in larger ones
     waive: tuple[
         Literal["audio", "texts", "speakers"], ...
     ] = ()  # what the test part may share with the others
@@ -27,11 +32,17 @@ class Corpus(Frozen):
             raise ValueError(
                 f"need min_seconds < max_seconds, got {self.min_seconds:g} and {self.max_seconds:g}"
             )
-        if (self.dev_speakers > 0) == (self.dev_utterances > 0):
+        if (self.dev_speakers > 0) + (self.dev_utterances > 0) + bool(self.dev_split) != 1:
             raise ValueError(
-                "set exactly one of dev_speakers and dev_utterances to 1 or more: development data "
-                "decides the learning, so there must be some"
+                "set exactly one of dev_speakers and dev_utterances to 1 or more, or dev_split to the name of the "
+                "corpus's own: development data decides the learning, so there must be some"
             )
+        if self.dev_split in ("train", "test"):
+            raise ValueError(
+                f'dev_split = "{self.dev_split}": development data must be other data than these'
+            )
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError(f"parts needs each name once, got {list(self.parts)}")
         return self
 
 

@@ -8,10 +8,12 @@ from pydantic import Field
 
 from asr.frozen import Frozen
 from asr.recipe.corpus import Corpus, Tokenizer
+from asr.recipe.init import Init
 from asr.recipe.model import FrontEnd, Model
 from asr.recipe.numbers import Count
 from asr.recipe.result import Decoder, Score
 from asr.recipe.training import Augment, SpecAugment, Train
+from asr.text import TextVersion
 
 
 class Numerics(Frozen):
@@ -27,12 +29,13 @@ class Recipe(Frozen):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]  # names the run folder
     seed: Count = 1  # another one draws other weights, batches and augmentation
     corpus: Corpus
-    text: Literal["plain-1"] = "plain-1"  # version of the text normaliser
+    text: TextVersion = "plain-1"  # version of the text normaliser (docs/text.md)
     tokenizer: Tokenizer = Tokenizer()
     front_end: FrontEnd = FrontEnd()
     spec_augment: SpecAugment = SpecAugment()
     augment: Augment = Augment()
     model: Model = Model()
+    init: Init = Init()
     train: Train = Train()
     decoder: Decoder = Decoder()
     score: Score = Score()

@@ -62,6 +62,7 @@ class Decoder(Frozen):
 class Score(Frozen):
     """How the result is stated."""
 
+    unit: Literal["word", "character"] = "word"  # of errors; character: for texts without blanks
     bootstrap: Positive = 10_000  # samples for the 95 % interval
     batch_utterances: Positive = 16  # decoded together, at most
     batch_seconds: Annotated[float, Field(gt=0)] = 240.0  # of padded audio decoded together, at most

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import fsum
 
-from asr.corpora.holdout import hold_out
+from asr.corpora.holdout import hold_out, take_share
 from asr.corpora.leaks import Where, find_leaks, shared_audio
-from asr.corpora.prepare import PreparedCorpus
+from asr.corpora.prepared import PreparedCorpus
 from asr.corpora.reading import some
 from asr.corpora.registry import get_reader
 from asr.errors import CorpusError
@@ -25,12 +25,21 @@ Parts = Mapping[str, Sequence[Utterance]]  # train, dev, test
 
 
 def split(corpus: PreparedCorpus, recipe: Recipe) -> Parts:
-    """The corpus's own test part, and its training part with the development data held out."""
+    """The corpus's own test part, its training part, and development data: its own, or held out of training."""
     for name in ("train", "test"):
         if not corpus.splits.get(name):
             raise CorpusError(f"{corpus.name}: no utterances in its {name} part")
-    learn, dev = hold_out(corpus.splits["train"], recipe.corpus)
-    return {"train": learn, "dev": dev, "test": corpus.splits["test"]}
+    if own := recipe.corpus.dev_split:
+        if not corpus.splits.get(own):
+            have = ", ".join(sorted(corpus.splits))
+            raise CorpusError(
+                f"{corpus.name}: has no split {own!r} (it has {have}); hold out development data with "
+                "corpus.dev_speakers or corpus.dev_utterances, and set corpus.dev_split to nothing"
+            )
+        learn, dev = corpus.splits["train"], corpus.splits[own]
+    else:
+        learn, dev = hold_out(corpus.splits["train"], recipe.corpus)
+    return {"train": take_share(learn, recipe.corpus), "dev": dev, "test": corpus.splits["test"]}
 
 
 def refuse_leaks(parts: Parts, recipe: Recipe) -> str:

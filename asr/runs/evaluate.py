@@ -27,7 +27,7 @@ from asr.runs.folder import RunFolder
 from asr.runs.outcomes import outcomes_of
 from asr.runs.record import Record, read_record
 from asr.runs.searching import some_of
-from asr.scoring import Score
+from asr.scoring import Score, Unit
 from asr.text import normalise
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
@@ -86,6 +86,10 @@ class Evaluator:
         return load_bundle(self.folder.bundle)
 
     @property
+    def _unit(self) -> Unit:
+        return self.record.recipe.score.unit
+
+    @property
     def writes_words(self) -> bool:
         """Whether words are written in the model's tokens, rather than spoken in them (phones)."""
         return vocabulary_of(self.bundle.tokenizer).writes_words
@@ -123,7 +127,7 @@ class Evaluator:
         return Evaluation(
             decoder=decoder,
             engine=reading.engine,
-            score=score_hypotheses(hypotheses, self.record.recipe.score.bootstrap),
+            score=score_hypotheses(hypotheses, self.record.recipe.score.bootstrap, self._unit),
             against_greedy=None if decoder.settings is None else self._against_greedy(hypotheses, part),
             real_time_factor=reading.seconds / max(seconds, 1e-9),
             surface=surface,
@@ -149,7 +153,9 @@ class Evaluator:
     def _against_greedy(self, hypotheses: list[Hypothesis], part: Part) -> PairedTest:
         if part not in self._greedy:
             self._greedy[part] = self._beside(part, self._read(GREEDY, part, "").texts)
-        return matched_pairs(Paired.of(outcomes_of(self._greedy[part]), outcomes_of(hypotheses)))
+        return matched_pairs(
+            Paired.of(outcomes_of(self._greedy[part], self._unit), outcomes_of(hypotheses, self._unit))
+        )
 
     def _chosen(self, decoder: Decoder, grid: Grid) -> Surface:
         if decoder.model is None:
@@ -161,6 +167,7 @@ class Evaluator:
             self.log_probs("dev"),
             [normalise(utterance.text, self.record.recipe.text) for utterance in self.utterances("dev")],
             progress=partial(self.progress, f"{decoder.name}, weights on dev"),
+            unit=self._unit,
         )
 
     def _read(self, decoder: Decoder, part: Part, what: str) -> Reading:

@@ -152,6 +152,7 @@ def _prepare(
         progress=progress,
         workers=options.workers,
         check=options.check_lock,
+        parts=recipe.corpus.parts,
     )
     return split(corpus, recipe)["train"]
 

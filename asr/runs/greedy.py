@@ -30,7 +30,7 @@ class GreedyStage:
     def evaluate(self, model: AcousticModel, tokenizer: Tokenizer, dev: Sequence[Utterance]) -> Score:
         """Of dev, in the course of the training; leaves nothing behind."""
         hypotheses = beside_references(dev, self._decode(model, tokenizer, dev), self.recipe.text)
-        return score_hypotheses(hypotheses, self.recipe.score.bootstrap)
+        return score_hypotheses(hypotheses, self.recipe.score.bootstrap, self.recipe.score.unit)
 
     def score(
         self, model: AcousticModel, tokenizer: Tokenizer, parts: Parts
@@ -47,9 +47,9 @@ class GreedyStage:
             texts = self._decode(model, tokenizer, parts[name], progress)
             seconds = time.monotonic() - started  # of the last one: test
             hypotheses = beside_references(parts[name], texts, self.recipe.text)
-            write_hypotheses(self.folder.hypotheses(name), hypotheses)
-            results[name] = result_of(hypotheses, self.recipe.score.bootstrap)
-            outcomes[name] = outcomes_of(hypotheses)
+            write_hypotheses(self.folder.hypotheses(name), hypotheses, self.recipe.score.unit)
+            results[name] = result_of(hypotheses, self.recipe.score.bootstrap, self.recipe.score.unit)
+            outcomes[name] = outcomes_of(hypotheses, self.recipe.score.unit)
         return results, outcomes, seconds
 
     def _decode(

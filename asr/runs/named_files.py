@@ -13,6 +13,9 @@ from asr.recipe import Recipe
 from asr.recipe_file import named_files
 
 Files = Mapping[str, Path]  # by the name in the recipe
+MODEL = (
+    "init.from"  # names the folder of a run or bundle, which is known by the file in it that names the others
+)
 
 
 def find_files(recipe: Recipe, folders: Sequence[Path], *, of_training: bool = False) -> dict[str, Path]:
@@ -29,6 +32,8 @@ def find_files(recipe: Recipe, folders: Sequence[Path], *, of_training: bool = F
         if of_training and key.startswith("decoder."):
             continue
         places = [folder / part for folder in folders for part in (name, PurePosixPath(name).name)]
+        if key == MODEL:
+            places = [place / inside for place in places for inside in ("model.json", "model/model.json")]
         there = next((place for place in places if place.is_file()), None)
         if there is None:
             looked = ", ".join(dict.fromkeys(str(place) for place in places)) or "no folder"

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 from asr.evaluation.hypotheses import Hypothesis, score_hypotheses
 from asr.runs.record import Outcome, Result
-from asr.scoring import count_character_errors, count_errors
+from asr.scoring import Unit, count_character_errors, count_errors
 
 
-def result_of(hypotheses: Sequence[Hypothesis], bootstrap: int) -> Result:
+def result_of(hypotheses: Sequence[Hypothesis], bootstrap: int, unit: Unit = "word") -> Result:
     """Their score, as the record keeps it; `bootstrap` is the number of samples for its interval."""
-    return Result.model_validate_json(json.dumps(score_hypotheses(hypotheses, bootstrap).to_json()))
+    return Result.model_validate_json(json.dumps(score_hypotheses(hypotheses, bootstrap, unit).to_json()))
 
 
-def outcomes_of(hypotheses: Sequence[Hypothesis]) -> dict[str, Outcome]:
+def outcomes_of(hypotheses: Sequence[Hypothesis], unit: Unit = "word") -> dict[str, Outcome]:
     """By id, in the order of the ids."""
-    return {item.id: _outcome(item) for item in sorted(hypotheses, key=lambda item: item.id)}
+    return {item.id: _outcome(item, unit) for item in sorted(hypotheses, key=lambda item: item.id)}
 
 
-def _outcome(item: Hypothesis) -> Outcome:
-    words = count_errors(item.reference, item.hypothesis)
+def _outcome(item: Hypothesis, unit: Unit) -> Outcome:
+    words = count_errors(item.reference, item.hypothesis, unit)
     return Outcome(
         speaker=item.speaker,
         words=words.reference_length,

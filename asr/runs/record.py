@@ -14,6 +14,7 @@ from asr.recipe import Recipe
 from asr.runs.environment import Code, Environment
 from asr.runs.folder import RECORD
 from asr.runs.formats import LATER, upgraded
+from asr.runs.initial_used import InitialUsed
 from asr.runs.numerics_used import NumericsUsed
 from asr.runs.seal import seal_of
 from asr.runs.search_used import LanguageModelUsed, LexiconUsed, PointTried
@@ -75,9 +76,17 @@ class Counts(Frozen):
     reference_length: int  # hits + substitutions + deletions
 
 
-class Result(Frozen):
-    """A score. Rates are ratios, not percentages."""
+def _is_word(unit: str) -> bool:
+    return unit == "word"
 
+
+Unit = Annotated[Literal["word", "character"], LATER, Field(exclude_if=_is_word)]
+
+
+class Result(Frozen):
+    """A score. Rates are ratios, not percentages. Where the unit is the character, words are characters here."""
+
+    unit: Unit = "word"  # what errors are counted in; not said where it is the word
     wer: float  # word errors / words of the references
     wer_interval_95: tuple[float, float]  # bootstrap over utterances
     cer: float  # character errors / characters of the references
@@ -190,6 +199,7 @@ class Record(Frozen):
     sessions: list[Session]  # one unless the run was interrupted
     corpus: CorpusUsed | None = None  # what was heard
     tokenizer: TokenizerUsed | None = None  # output units
+    initial: Annotated[InitialUsed | None, LATER] = None  # the model that it began with, if not a fresh one
     epochs: list[Epoch] = Field(default_factory=list)  # in order
     trail: list[TrailEntry] = Field(default_factory=list)  # the way of the training, in order
     model: ModelMade | None = None  # what was learned

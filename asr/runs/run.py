@@ -144,6 +144,7 @@ def _check_folder(
         progress=watcher.on_progress,
         workers=options.workers,
         check=False,
+        parts=record.recipe.corpus.parts,
     )
     identity = {name: lock.digest for name, lock in found.locks.items()}
     if identity != record.corpus.identity:

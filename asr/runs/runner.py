@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from asr.corpora.prepare import PreparedCorpus, keep_lock, prepare
+from asr.corpora.prepare import prepare
+from asr.corpora.prepared import PreparedCorpus, keep_lock
 from asr.corpora.pronunciations import pronunciations_of
 from asr.errors import AsrError, RunError
 from asr.files import sha256_file, write_json, write_text
@@ -18,6 +19,7 @@ from asr.model.acoustic import AcousticModel
 from asr.numerics import choose_device
 from asr.recipe_file import to_toml
 from asr.runs.best import keep_best
+from asr.runs.card import write_card
 from asr.runs.corpus_used import Parts, describe_corpus, refuse_leaks, settings_digest, split
 from asr.runs.environment import peak_memory
 from asr.runs.folder import RunFolder
@@ -83,6 +85,7 @@ class Runner:
                 self._update(model=made)
                 self._score(beginning.model, beginning.tokenizer, parts)
                 self._search(beginning.model, beginning.tokenizer, parts)
+                write_card(self.folder, self.record)
         except (Interrupted, KeyboardInterrupt, AsrError):
             self._end_session("interrupted")
             raise
@@ -156,6 +159,7 @@ class Runner:
             progress=self._progress,
             workers=options.workers,
             check=options.check_lock,
+            parts=self.record.recipe.corpus.parts,
         )
         if corpus.lock_state == "differs":
             self.watcher.on_message(
@@ -168,7 +172,13 @@ class Runner:
     def _build(self, corpus: PreparedCorpus, parts: Parts) -> Beginning:
         """What is learned with and from; the record says what that is, and refuses another corpus than before."""
         recipe = self.record.recipe
-        beginning = begin(recipe, parts["train"], self.device, self._tokenizer(corpus, parts))
+        beginning = begin(
+            recipe,
+            parts["train"],
+            self.device,
+            self._tokenizer(corpus, parts),
+            self._files.get(recipe.init.source),
+        )
         left_out = [*(LeftOut(item.id, item.reason) for item in corpus.broken), *beginning.left_out]
         for item in left_out:
             self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")
@@ -191,7 +201,7 @@ class Runner:
         if not self._audits:
             check_parts(recipe, beginning.tokenizer, parts["train"], self._files)
         made = self._tokenizer_used(beginning.tokenizer)
-        self._update(corpus=used, tokenizer=made, named_files=self._digests)
+        self._update(corpus=used, tokenizer=made, initial=beginning.initial, named_files=self._digests)
         return beginning
 
     def _tokenizer(self, corpus: PreparedCorpus, parts: Parts) -> Tokenizer:

@@ -117,6 +117,7 @@ class SearchStage:
             known=kept.points,
             keep=lambda points: kept.keep(points=points),
             progress=partial(self.progress, "choosing weights of the search on dev"),
+            unit=self.recipe.score.unit,
         )
         if surface.at_edge:
             self.say(
@@ -157,9 +158,9 @@ class SearchStage:
             reading = read_all(decoder, self.tokenizer, heard, self._shown(f"searching {name}", utterances))
             seconds = reading.seconds  # of the last one: test
             hypotheses = beside_references(utterances, reading.texts, self.recipe.text)
-            write_hypotheses(self.folder.hypotheses(name, search=True), hypotheses)
-            results[name] = result_of(hypotheses, self.recipe.score.bootstrap)
-            outcomes[name] = outcomes_of(hypotheses)
+            write_hypotheses(self.folder.hypotheses(name, search=True), hypotheses, self.recipe.score.unit)
+            results[name] = result_of(hypotheses, self.recipe.score.bootstrap, self.recipe.score.unit)
+            outcomes[name] = outcomes_of(hypotheses, self.recipe.score.unit)
         return Searched(
             settings=used,
             language_model=language_model,

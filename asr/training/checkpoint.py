@@ -66,12 +66,15 @@ def load_checkpoint(path: Path, learner: Learner, settings: str) -> Cursor:
     return read_cursor(path, notes)
 
 
-def share_learner(learner: Learner, cursor: Cursor, ranks: Ranks) -> Cursor:
+def share_learner(learner: Learner, cursor: Cursor, ranks: Ranks, *, taken_over: bool = False) -> Cursor:
     """Gives what the lead has loaded to the other ranks, which need no file of it; returns its cursor at all of them.
 
-    A training that has not begun is begun by each for itself: there is nothing to give.
+    A training that has not begun is begun by each for itself: there is nothing to give, unless the lead has taken
+    weights over from another model.
     """
     if not any(ranks.from_lead([cursor.total_steps])):
+        if taken_over and ranks.size > 1:
+            _share_weights(learner, ranks)
         return cursor
     cursor = Cursor(**json.loads(ranks.text_from_lead(json.dumps(asdict(cursor)))))
     tensors = _tensors(learner) if ranks.leads else {}
@@ -82,6 +85,15 @@ def share_learner(learner: Learner, cursor: Cursor, ranks: Ranks) -> Cursor:
     if not ranks.leads:
         _restore(learner, tensors)
     return cursor
+
+
+@torch.no_grad()
+def _share_weights(learner: Learner, ranks: Ranks) -> None:
+    for model in (learner.model, learner.average.model):
+        for parameter in model.parameters():
+            tensor = parameter.detach().cpu().clone()
+            ranks.tensor_from_lead(tensor)
+            parameter.copy_(tensor)
 
 
 def read_cursor(path: Path, notes: Mapping[str, str]) -> Cursor:

@@ -130,7 +130,10 @@ def differentiate(
     """The gradient of the losses' sum over `tokens_in_step` for each parameter."""
     total = losses.total(recipe)
     # grad, not backward: every worker gets gradients of its own instead of adding into shared ones.
-    return torch.autograd.grad(total / tokens_in_step, list(model.parameters()))
+    parameters = list(model.parameters())
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    found = iter(torch.autograd.grad(total / tokens_in_step, learning))
+    return tuple(next(found) if one.requires_grad else torch.zeros_like(one) for one in parameters)
 
 
 def gradients(

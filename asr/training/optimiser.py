@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -10,14 +11,24 @@ from asr.model.acoustic import AcousticModel
 from asr.recipe import Train
 
 
-def new_optimiser(model: nn.Module, settings: Train, device: torch.device) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019); biases and normalisation gains do not decay."""
-    decaying = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+def new_optimiser(
+    model: nn.Module, settings: Train, device: torch.device, shares: Sequence[float] = ()
+) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter, 2019); biases and normalisation gains do not decay.
+
+    Args:
+        shares: of the learning rate, for each parameter; none: 1 for all.
+    """
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    parameters = list(model.parameters())
+    for decays in (True, False):
+        for parameter, share in zip(parameters, shares or [1.0] * len(parameters), strict=True):
+            if (parameter.ndim > 1) == decays:
+                groups.setdefault((share, decays), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": decaying, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
+            {"params": members, "weight_decay": settings.weight_decay if decays else 0.0, "share": share}
+            for (share, decays), members in groups.items()
         ],
         lr=settings.learning_rate,
         betas=settings.betas,

@@ -93,6 +93,6 @@ def update(learner: Learner, gradients: Sequence[Tensor], turn: Turn) -> None:
     for parameter, gradient in zip(learner.model.parameters(), gradients, strict=True):
         parameter.grad = gradient
     for group in learner.optimiser.param_groups:
-        group["lr"] = turn.rate
+        group["lr"] = turn.rate * group["share"]
     learner.optimiser.step()
     learner.average.update(learner.model, turn.count)

@@ -28,7 +28,8 @@ from asr.training.checkpoint import (
 )
 from asr.training.cursor import Cursor
 from asr.training.device_steps import DeviceSteps
-from asr.training.gradients import LayerNorms, name_troubled
+from asr.training.gradients import LayerNorms, layer_of, name_troubled
+from asr.training.initial import learning_shares
 from asr.training.micro_batch import Example
 from asr.training.optimiser import WeightAverage, learning_rate, new_optimiser
 from asr.training.plan import plan_training
@@ -72,10 +73,17 @@ class Trainer:
         self.watcher = watcher or Watcher()
         self.ranks = ranks
         device = next(model.parameters()).device
-        self.learner = Learner(
-            model, new_optimiser(model, recipe.train, device), WeightAverage(model, recipe.train.averaging)
-        )
         self.names = [name for name, _ in model.named_parameters()]
+        shares = learning_shares(self.names, recipe)
+        for parameter, share in zip(model.parameters(), shares, strict=True):
+            parameter.requires_grad_(share > 0)
+        self.learner = Learner(
+            model,
+            new_optimiser(model, recipe.train, device, shares),
+            WeightAverage(model, recipe.train.averaging),
+        )
+        learning = (name for name, share in zip(self.names, shares, strict=True) if share)
+        self.learning = {layer_of(name) for name in learning}  # layers, without those that are frozen
         self.device, self.workers = device, workers
         self.steps = self._steps()
         self.cursor = Cursor()
@@ -108,7 +116,9 @@ class Trainer:
                 self.cursor = load_checkpoint(self.checkpoint, self.learner, self.settings)
                 self._keep()
                 self._write_metrics()
-        self.cursor = share_learner(self.learner, self.cursor, self.ranks)
+        self.cursor = share_learner(
+            self.learner, self.cursor, self.ranks, taken_over=bool(self.recipe.init.source)
+        )
         self._agree()
         self.learner.model.train()
         # For another device the workers only load audio.
@@ -244,7 +254,7 @@ class Trainer:
             dev=score.to_json(),
             best=best,
             seconds=cursor.seconds + time.monotonic() - started,
-            warnings=name_troubled(means),
+            warnings=name_troubled({layer: mean for layer, mean in means.items() if layer in self.learning}),
         )
         cursor.epochs.append(asdict(report))
         cursor.next_epoch()

@@ -54,7 +54,7 @@ def test_sizes_that_cannot_be(size: str, tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (lambda folder: ("timit", "--out", folder / "x"), "no corpus is called 'timit'"),
+        (lambda folder: ("wsj", "--out", folder / "x"), "no corpus is called 'wsj'"),
         (lambda folder: ("manifest", "--out", folder / "x"), "say where with --corpus FOLDER"),
         (lambda folder: ("an4", "--out", folder), "not empty (an4); choose another folder"),
         (

@@ -1,10 +1,11 @@
 """Development data: whole speakers, the same for every seed."""
 
+import itertools
 import random
 
 import pytest
 
-from asr.corpora.holdout import hold_out
+from asr.corpora.holdout import hold_out, take_share
 from asr.errors import CorpusError
 from asr.manifest import Utterance
 from asr.recipe import Corpus
@@ -94,3 +95,15 @@ def test_speakers_that_cannot_be_held_out() -> None:
 def test_not_enough(settings: dict[str, int], expected: str) -> None:
     with pytest.raises(CorpusError, match=expected):
         held(UTTERANCES, **settings)
+
+
+def test_shares_of_the_training_part_lie_within_each_other() -> None:
+    learn, _ = held(UTTERANCES, dev_speakers=2)
+    taken = [
+        [u.id for u in take_share(learn, Corpus(name="an4", dev_speakers=2, train_share=share))]
+        for share in (0.001, 0.1, 0.5, 1.0)
+    ]
+    assert [len(ids) for ids in taken] == [1, 4, 20, 40]
+    for smaller, larger in itertools.pairwise(taken):
+        assert set(smaller) < set(larger)
+        assert smaller == [each for each in larger if each in set(smaller)]  # in the given order

@@ -128,7 +128,7 @@ def test_corpus_that_is_made(
 
 
 def test_reader_has_one_origin_at_most() -> None:
-    with pytest.raises(ValueError, match="set source or make"):
+    with pytest.raises(ValueError, match="set one of source, parts and make"):
         Reader("x", "", "", "", "", lambda _: {}, CorpusSource("x", ()), lambda *_: Path())
 
 

@@ -269,10 +269,8 @@ def test_damaged_folder_in_the_cache(archive: Path, get: Callable[..., PreparedC
 
 
 def test_unknown_corpus(tmp_path: Path) -> None:
-    with pytest.raises(
-        CorpusError, match="no corpus is called 'timit'; known are an4, digits, fsdd, manifest, shards, yesno"
-    ):
-        prepare("timit", None, tmp_path)
+    with pytest.raises(CorpusError, match="no corpus is called 'wsj'; known are aishell, an4, .*, yesno"):
+        prepare("wsj", None, tmp_path)
 
 
 def test_no_such_path(tmp_path: Path, get: Callable[..., PreparedCorpus]) -> None:

@@ -10,7 +10,7 @@ import miniature
 import pytest
 
 from asr.corpora.lock import split_lock
-from asr.corpora.prepare import LockState, PreparedCorpus
+from asr.corpora.prepared import LockState, PreparedCorpus
 from asr.errors import CorpusError
 from asr.manifest import (
     Utterance,

@@ -28,6 +28,10 @@ def check_corpus(evidence: Evidence) -> Iterator[Finding]:
     test, whole = corpus.splits.get("test"), corpus.identity.get("test")
     if test is not None and whole != test.digest:
         yield contradiction("corpus.identity.test", whole, test.digest, "corpus.splits.test.digest")
+    own = record.recipe.corpus.dev_split
+    dev = corpus.splits.get("dev")
+    if own and dev is not None and (found := corpus.identity.get(own)) != dev.digest:
+        yield contradiction(f"corpus.identity.{own}", found, dev.digest, "corpus.splits.dev.digest")
     if corpus.name != record.recipe.corpus.name:
         yield contradiction("corpus.name", corpus.name, record.recipe.corpus.name, "recipe.corpus.name")
     waived = sorted(set(record.recipe.corpus.waive))
@@ -177,11 +181,13 @@ def _utterances(utterances: Sequence[Utterance], name: str) -> Iterator[Finding]
 
 def _whole_corpus(record: Record, corpus: CorpusUsed, parts: dict[str, list[Utterance]]) -> Iterator[Finding]:
     """What the parts have together: the identity of the training part, and what the test part shares."""
-    expected = identity(utterance.digest for part in ("train", "dev") for utterance in parts[part])
+    own = record.recipe.corpus.dev_split
+    of_train = ("train",) if own else ("train", "dev")  # development data of its own is no part of the training part
+    expected = identity(utterance.digest for part in of_train for utterance in parts[part])
     found = corpus.identity.get("train", NOTHING)
-    if found != expected:
+    if found != expected and record.recipe.corpus.train_share == 1:  # else the manifests have not all of it
         yield contradiction(
-            "corpus.identity.train", found, expected, "manifests/train.jsonl and manifests/dev.jsonl"
+            "corpus.identity.train", found, expected, " and ".join(f"manifests/{part}.jsonl" for part in of_train)
         )
     if record.format > 1:
         leaks = find_leaks(parts, record.recipe.text)

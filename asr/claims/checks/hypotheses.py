@@ -87,7 +87,7 @@ def _parse(record: Record, tree: dict[str, Any] | Finding, name: str, number: in
         )
         return Finding("invalid", name, "", "", message)
     item = Hypothesis(**{key: tree[key] for key in _TEXTS})
-    expected = asdict(count_errors(item.reference, item.hypothesis))
+    expected = asdict(count_errors(item.reference, item.hypothesis, record.recipe.score.unit))
     if not any(True for _ in differences(tree["errors"], expected)):
         return item
     what, by = f"{name}: {item.id}.errors", f"counted again (line {number})"
@@ -126,7 +126,9 @@ def _same_interval(record: Record, scored: Scored, part: str) -> Iterator[Findin
 def _same_results(record: Record, scored: Scored, part: str, file: HypothesisFile) -> Iterator[Finding]:
     found = scored.results[part].model_dump(mode="json")
     try:
-        expected = score_hypotheses(file.hypotheses, record.recipe.score.bootstrap).to_json()
+        expected = score_hypotheses(
+            file.hypotheses, record.recipe.score.bootstrap, record.recipe.score.unit
+        ).to_json()
     except ValueError as error:  # no words at all
         yield Finding("invalid", file.name, "", "", str(error))
         return
@@ -143,7 +145,8 @@ def _same_outcomes(record: Record, scored: Scored, part: str, file: HypothesisFi
         return
     found = {name: outcome.model_dump(mode="json") for name, outcome in scored.outcomes[part].items()}
     expected = {
-        name: outcome.model_dump(mode="json") for name, outcome in outcomes_of(file.hypotheses).items()
+        name: outcome.model_dump(mode="json")
+        for name, outcome in outcomes_of(file.hypotheses, record.recipe.score.unit).items()
     }
     for key, ours, theirs in differences(found, expected, f"{scored.prefix}outcomes.{part}"):
         yield contradiction(key, ours, theirs, f"counted again from {file.name}")

@@ -141,11 +141,12 @@ def _walk(model: type[BaseModel], value: Any, key: str, *, defaults: bool) -> It
     if not isinstance(value, dict):
         return  # the wrong type has been named
     dot = f"{key}." if key else ""
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for name in value:
-        if name not in model.model_fields:
-            message = f"no record has this key; allowed here: {', '.join(model.model_fields)}"
+        if name not in fields:
+            message = f"no record has this key; allowed here: {', '.join(fields)}"
             yield Finding("unknown", f"{dot}{name}", shown(value[name])[:200], "nothing", message)
-    for name, field in model.model_fields.items():
+    for name, field in fields.items():
         if name in value:
             yield from _inside(field.annotation, value[name], f"{dot}{name}", defaults=defaults)
         elif (defaults and not came_later(field)) or field.is_required():

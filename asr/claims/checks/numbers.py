@@ -50,8 +50,9 @@ def check_outcomes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def check_training(evidence: Evidence) -> Iterator[Finding]:
-    """Epochs are counted, the best one is the best, the steps and seconds add up, sessions follow each other."""
+    """It began as the recipe says, epochs are counted, steps and seconds add up, sessions follow each other."""
     record, model = evidence.need_record(), evidence.need_model()
+    yield from _beginning(record)
     yield from _epochs(record.epochs)
     yield from _length(record)
     best = max((epoch.epoch for epoch in record.epochs if epoch.best), default=0)
@@ -63,6 +64,18 @@ def check_training(evidence: Evidence) -> Iterator[Finding]:
     yield from _times(evidence)
     yield from _sessions(record.sessions)
     yield from _numerics(record)
+
+
+def _beginning(record: Record) -> Iterator[Finding]:
+    """With another model where the recipe names one, and then each token is one of it, or fresh."""
+    initial, source = record.initial, record.recipe.init.source
+    if (initial is not None) != bool(source):
+        ours, theirs = ("a model" if there else None for there in (initial is not None, bool(source)))
+        yield contradiction("initial", ours, theirs, f"recipe.init.from = {source!r}")
+    elif initial is not None and record.tokenizer is not None:
+        tokens = initial.shared_tokens + len(initial.fresh_tokens)
+        if tokens != record.tokenizer.size:
+            yield contradiction("initial.shared_tokens", tokens, record.tokenizer.size, "tokenizer.size")
 
 
 def check_trail(evidence: Evidence) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr.corpora import PreparedCorpus
-from asr.corpora.fsdd import read
+from asr.corpora.readers.fsdd import read
 from asr.errors import CorpusError
 
 

@@ -55,6 +55,7 @@ READER = Reader(
     layout="recordings/DIGIT_SPEAKER_TAKE.wav",
     marker="[0-9]_[a-z]*_[0-9]*.*",
     read=read,
+    language="en",
     source=CorpusSource(
         archive="free-spoken-digit-dataset-1.0.10.tar.gz",
         urls=(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr.corpora import PreparedCorpus
-from asr.corpora.an4 import READER, read
+from asr.corpora.readers.an4 import READER, read
 from asr.errors import CorpusError
 
 Build = Callable[..., Path]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.corpora import PreparedCorpus, yesno
+from asr.corpora import PreparedCorpus
+from asr.corpora.readers import yesno
 from asr.errors import CorpusError
 
 

@@ -91,6 +91,8 @@ READER = Reader(
     ),
     marker="etc/an4_*.fileids",
     read=read,
+    language="en",
+    hours=0.8,
     pronunciations="etc/an4.dic",
     source=CorpusSource(
         archive="an4_sphere.tar.gz",

@@ -1,0 +1,175 @@
+"""Models by corpora, for `asr evaluate MODEL... CORPUS...`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asr.cli.arguments import workers_of
+from asr.errors import BundleError, CorpusError, RunError
+from asr.files import write_json
+
+if TYPE_CHECKING:
+    from asr.evaluation.matrix import Cell, Heard, SpokenPart
+
+FORMAT = 1
+MANIFEST = ".jsonl"
+
+
+def parted(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The models among the arguments, and the corpora: names of readers, NAME=PATH, and manifests.
+
+    Raises:
+        RunError: what is neither.
+    """
+    from asr.corpora.registry import NAMES
+    from asr.model.named import find_model
+
+    models, corpora = [], []
+    for each in given:
+        name, equals, _ = each.partition("=")
+        if (equals and name in NAMES) or each.endswith(MANIFEST):
+            corpora.append(each)
+            continue
+        try:
+            find_model(each)
+        except BundleError as error:
+            if each not in NAMES:
+                raise RunError(
+                    f"{each}: neither a model ({error}) nor a corpus; a corpus is the name of a reader "
+                    f"({', '.join(NAMES)}), NAME=PATH, or a manifest that ends in {MANIFEST}"
+                ) from None
+            corpora.append(each)
+        else:
+            models.append(each)
+    return models, corpora
+
+
+def evaluate_all(options: argparse.Namespace, models: Sequence[str], corpora: Sequence[str]) -> int:
+    """Prints the matrix; with --out writes it as JSON, too."""
+    from asr.cli.stages import stage_bars
+    from asr.evaluation.matrix import evaluate_on
+
+    if options.part == "dev":
+        raise RunError(
+            "--part dev is what a recipe holds out of its own corpus; a matrix takes test (the default) or train"
+        )
+    part = options.part or "test"
+    with stage_bars() as progress:
+        heard = _models(models)
+        tested = [_corpus(each, part, options, progress) for each in corpora]
+        cells = [
+            evaluate_on(
+                model,
+                corpus,
+                text=options.text,
+                which=options.decoder,
+                workers=workers_of(options),
+                progress=progress,
+            )
+            for model in heard
+            for corpus in tested
+        ]
+    tree = _tree(options.text, part, heard, tested, cells)
+    if options.out is not None:
+        write_json(options.out, tree)
+    if options.json:
+        print(json.dumps(tree, indent=2, ensure_ascii=False))
+    else:
+        _print(part, options.text, cells)
+    return 0
+
+
+def _models(given: Sequence[str]) -> "list[Heard]":
+    """Called as their folders are, or by the whole path where two are called alike."""
+    from asr.evaluation.matrix import Heard
+    from asr.model.named import find_model
+
+    names = [Path(each).resolve().name for each in given]
+    return [
+        Heard.of(name if names.count(name) == 1 else each, find_model(each))
+        for name, each in zip(names, given, strict=True)
+    ]
+
+
+def _corpus(given: str, part: str, options: argparse.Namespace, progress: Any) -> "SpokenPart":
+    from asr.corpora.prepare import prepare
+    from asr.evaluation.matrix import SpokenPart
+    from asr.manifest import identity, read_manifest
+
+    if given.endswith(MANIFEST):
+        utterances = list(read_manifest(Path(given)))
+        if not utterances:
+            raise CorpusError(f"{given}: no utterances in it; expected a line of JSON for each")
+        digests = [utterance.digest for utterance in utterances]
+        return SpokenPart(
+            Path(given).stem,
+            utterances,
+            identity(digests) if all(digests) else "",
+            {"source": Path(given).name},
+        )
+    name, _, path = given.partition("=")
+    found = prepare(
+        name,
+        Path(path) if path else None,
+        options.cache.expanduser(),
+        progress=progress,
+        workers=workers_of(options),
+        check=not options.any_corpus,
+    )
+    if not found.splits.get(part):
+        raise CorpusError(f"{name}: it has no {part} part; it has {', '.join(found.splits)}")
+    about = {"source": found.source_name, "part": part, "lock": found.lock_state}
+    return SpokenPart(name, found.splits[part], found.locks[part].digest, about)
+
+
+def _tree(
+    text: str, part: str, models: "Sequence[Heard]", corpora: "Sequence[SpokenPart]", cells: "Sequence[Cell]"
+) -> dict[str, Any]:
+    from asr.runs.environment import read_code, read_environment
+
+    return {
+        "format": FORMAT,
+        "kind": "matrix",
+        "text": text,
+        "part": part,
+        "models": [model.to_json() for model in models],
+        "corpora": [corpus.to_json() for corpus in corpora],
+        "cells": [cell.to_json() for cell in cells],
+        "code": read_code().model_dump(mode="json"),
+        "environment": read_environment().model_dump(mode="json"),
+    }
+
+
+def _print(part: str, text: str, cells: "Sequence[Cell]") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+    table = Table(
+        title=Text(f"{part} parts, {cells[0].decoder}, texts normalised by {text}"),
+        title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1),
+    )  # fmt: skip
+    for heading in ("model", "corpus", "WER", "95 %", "errors / words", "CER", "raw WER", "out of alphabet"):
+        table.add_column(heading, justify="left" if heading in ("model", "corpus") else "right", no_wrap=True)
+    for cell in cells:
+        low, high = cell.normalised.interval
+        table.add_row(
+            Text(cell.model),
+            Text(cell.corpus),
+            f"{cell.normalised.wer:.2%}",
+            f"{100 * low:.1f} to {100 * high:.1f}",
+            f"{cell.normalised.words.errors} / {cell.normalised.words.reference_length}",
+            f"{cell.normalised.cer:.2%}",
+            f"{cell.raw.wer:.2%}",
+            f"{cell.out_of_alphabet:.2%}",
+        )
+    console.print(table)
+    console.print(
+        "raw: of texts as the corpus writes them; out of alphabet: characters that the model cannot write",
+        soft_wrap=True,
+    )

@@ -1,0 +1,93 @@
+"""Models by corpora: the same figures as a run's own, and what is outside an alphabet."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import miniature
+import pytest
+
+from asr.cli.main import main
+from asr.cli.matrix import parted
+from asr.errors import RunError
+from asr.evaluation.matrix import Heard, SpokenPart, evaluate_on
+from asr.manifest import read_manifest, write_manifest
+from asr.runs.record import read_record
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return miniature.trained(tmp_path_factory.getbasetemp())
+
+
+def test_a_cell_has_the_figures_of_the_run(trained: tuple[Path, Path]) -> None:
+    _, run = trained
+    own = SpokenPart("own", list(read_manifest(run / "manifests" / "test.jsonl")), "", {})
+    cell = evaluate_on(Heard.of("m", run / "model"), own, bootstrap=50)
+    result = read_record(run).results["test"]
+    assert (cell.normalised.wer, cell.normalised.cer) == (result.wer, result.cer)
+    assert cell.normalised.words.reference_length == result.words.reference_length
+    assert cell.raw.wer == 1  # the corpus writes upper case, the model lower case
+    assert cell.out_of_alphabet == 0
+
+
+def test_what_is_outside_the_alphabet(trained: tuple[Path, Path]) -> None:
+    """Of "GO QUICK", seven letters, the model has g, o and c, i, k, q, u not."""
+    _, run = trained
+    first = next(iter(read_manifest(run / "manifests" / "test.jsonl")))
+    assert set("goeyns") >= set("go") and not set("quick") & {letter.lower() for letter in miniature.LETTERS}
+    other = SpokenPart("other", [replace(first, text="GO QUICK")], "", {})
+    cell = evaluate_on(Heard.of("m", run / "model"), other, bootstrap=50)
+    assert (cell.outside, cell.characters) == (5, 7)
+
+
+def test_the_matrix_from_the_command_line(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus, run = trained
+    manifest = tmp_path / "two.jsonl"
+    write_manifest(manifest, list(read_manifest(run / "manifests" / "test.jsonl"))[:2])
+    cache = ["--cache", str(tmp_path / "cache"), "--any-corpus", "--out", str(tmp_path / "matrix.json")]
+    assert main(["evaluate", str(run), str(run / "model"), f"an4={corpus}", str(manifest), *cache]) == 0
+    out = capsys.readouterr().out
+    assert "out of alphabet" in out
+    tree = json.loads((tmp_path / "matrix.json").read_text())
+    assert [(cell["model"], cell["corpus"]) for cell in tree["cells"]] == [
+        ("run", "an4"), ("run", "two"), ("model", "an4"), ("model", "two")
+    ]  # fmt: skip
+    assert tree["cells"][0]["wer"] == read_record(run).results["test"].wer
+    assert tree["corpora"][0]["identity"] == read_record(run).corpus.splits["test"].digest  # type: ignore[union-attr]
+    assert str(tmp_path) not in json.dumps(tree)  # no place of this machine
+
+
+def test_what_is_neither_a_model_nor_a_corpus(trained: tuple[Path, Path]) -> None:
+    _, run = trained
+    assert parted([str(run), "an4", "fsdd=x.tar.gz", "a.jsonl"]) == (
+        [str(run)],
+        ["an4", "fsdd=x.tar.gz", "a.jsonl"],
+    )
+    with pytest.raises(RunError, match="neither a model .* nor a corpus"):
+        parted([str(run), "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{run}", "{run}"], "expected models and corpora, got 2 and 0"),
+        (["an4", "fsdd"], "got 0 and 2"),
+        (["{run}", "an4=/nowhere.tar.gz"], "/nowhere.tar.gz"),
+        (["{run}", "an4", "--part", "dev"], "holds out of its own corpus"),
+        (["{run}", "an4", "--lm", "x.arpa", "--decoder", "beam"], "--lm is for one run"),
+        (["{run}", "--part", "train"], "--part train is for models and corpora"),
+    ],
+)
+def test_mistakes(
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    given = [each.format(run=trained[1]) for each in arguments]
+    assert main(["evaluate", *given, "--cache", str(tmp_path)]) == 1
+    assert message in capsys.readouterr().err
