@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asr.audio import Audio as Audio
+    from asr.transcribe.transcriber import Part as Part
+    from asr.transcribe.transcriber import Segment as Segment
     from asr.transcribe.transcriber import Transcriber as Transcriber
     from asr.transcribe.transcriber import Transcript as Transcript
     from asr.transcribe.transcriber import Word as Word
 
-__all__ = ["Audio", "Transcriber", "Transcript", "Word"]
+__all__ = ["Audio", "Part", "Segment", "Transcriber", "Transcript", "Word"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Sound files to arrays: read by libsndfile, resampled by soxr.
+"""Sound files to arrays: read by libsndfile (or PyAV, asr.media_file), resampled by soxr.
 
 Which files can be read, and which are refused as cut off, is in asr.sound_file.
 """
@@ -6,12 +6,14 @@ Which files can be read, and which are refused as cut off, is in asr.sound_file.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from asr.sound_file import Samples, decode, open_sound
+from asr.errors import AudioError
+from asr.media_file import MediaSound
+from asr.sound_file import Samples, decode, name_of, open_sound
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,27 @@ class Audio:
     @property
     def seconds(self) -> float:
         return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where sound is: a file or a stream, all of its channels mixed or one of them."""
+
+    source: Path | str | BinaryIO  # a stream can seek, is read from its first byte and stays open
+    channel: int | None = None  # counted from 1; None: the mean of all
+    name: str = ""  # what messages call it; "": the path, or "the stream"
+
+    def __str__(self) -> str:
+        return self.name or name_of(_opened_by(self.source))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a header says of the sound."""
+
+    channels: int
+    sample_rate: int  # Hz
+    seconds: float | None  # None: not known before all is decoded
 
 
 def read_audio(
@@ -99,19 +122,44 @@ def resample(samples: npt.NDArray[Any], from_rate: int | float, to_rate: int | f
     return resampled
 
 
-def stream_audio(path: Path | str) -> Iterator[Audio]:
+def stream_audio(source: Path | str | BinaryIO | Track, channel: int | None = None) -> Iterator[Audio]:
     """A whole file as mono, block after block, in memory that does not grow with it.
+
+    Args:
+        source: a file, or a binary stream that can seek (an upload, io.BytesIO), which stays open.
+        channel: the one to be heard, counted from 1; None: that of a `Track`, else the mean of all.
 
     Returns:
         Blocks of a minute or less (of 16 kHz) at the file's rate: joined, what `read_audio` returns.
 
     Raises:
-        AudioError: as `read_audio`; what is wrong further back is found when it is reached.
+        AudioError: as `read_audio`, or there is no such channel; what is wrong further back is found when it is
+            reached.
+        ValueError: a stream that cannot seek, or gives text.
     """
-    path = Path(path)
-    with open_sound(path) as (sound, extent):
-        for block in decode(path, sound, extent):
-            yield Audio(_mono(block), int(sound.samplerate))
+    track = source if isinstance(source, Track) else Track(source)
+    channel = track.channel if channel is None else channel
+    with open_sound(_opened_by(track.source), str(track)) as (sound, extent):
+        if channel is not None and not 1 <= channel <= sound.channels:
+            raise AudioError(f"{track}: there is no channel {channel}; it has {sound.channels}")
+        for block in decode(str(track), sound, extent):
+            one = _mono(block) if channel is None else np.ascontiguousarray(block[:, channel - 1])
+            yield Audio(one, int(sound.samplerate))
+
+
+def shape_of(source: Path | str | BinaryIO | Track) -> Shape:
+    """What the header says; no sound is decoded, or a few milliseconds of it. Errors are those of `stream_audio`."""
+    track = source if isinstance(source, Track) else Track(source)
+    with open_sound(_opened_by(track.source), str(track)) as (sound, extent):
+        rate = int(sound.samplerate)
+        if isinstance(sound, MediaSound):
+            return Shape(sound.channels, rate, sound.seconds)
+        frames = None if extent.open_ended or sound.frames >= 1 << 60 else int(sound.frames)
+        return Shape(int(sound.channels), rate, None if frames is None else frames / rate)
+
+
+def _opened_by(source: Path | str | BinaryIO) -> Path | BinaryIO:
+    return Path(source) if isinstance(source, str) else source
 
 
 def resample_stream(blocks: Iterable[Audio], to_rate: int) -> Iterator[Samples]:
@@ -150,5 +198,5 @@ def _read(path: Path, offset: float, duration: float | None) -> tuple[Samples, i
         start = round(offset * rate)
         # Rounding both ends, rather than the length, makes neighbouring parts join exactly.
         stop = None if duration is None else round((offset + duration) * rate)
-        blocks = list(decode(path, sound, extent, start, stop))
+        blocks = list(decode(str(path), sound, extent, start, stop))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), rate

@@ -15,6 +15,15 @@ from typing import BinaryIO
 _UNKNOWN_32 = 0x7FFF_0000
 _UNKNOWN_64 = 0x7FFF_FFFF_0000_0000
 _W64_SUFFIX = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+# What says no length in a place where it can be believed, or none at all.
+_STARTS = {
+    b"#!AMR": "AMR",
+    b"0&\xb2u\x8ef\xcf\x11": "WMA",
+    b"FLV\x01": "FLV",
+    b"\0\0\x01\xba": "MPEG",
+}
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free")  # that a file may begin with
+_MOST_BOXES = 1 << 16  # that are looked at
 _OGG_PAGE = 27 + 255 + 255 * 255  # bytes in the longest page
 
 
@@ -35,13 +44,18 @@ class Extent:
 
 
 def find_extent(stream: BinaryIO) -> Extent:
-    """Reads the headers of a WAV, RF64, W64, AIFF, AU, SPHERE, Ogg or MP3 file.
+    """Reads the headers of a WAV, RF64, W64, AIFF, AU, SPHERE, Ogg, MP3, MP4, Matroska or AVI file.
 
     Other formats, and headers that make no sense, give an `Extent` that declares nothing: whether they are
     sound at all is for the decoder to find out. Leaves the stream at an arbitrary place.
     """
     size = stream.seek(0, 2)
     start = _read(stream, 0, 16)
+    if start[4:8] in _MP4_BOXES:
+        return _mp4(stream, size)
+    for mark, container in _STARTS.items():
+        if start.startswith(mark):
+            return Extent(container)
     match start[:4]:
         case b"RIFF" | b"RIFX" | b"RF64" if start[8:12] == b"WAVE":
             return _wav(stream, size, start)
@@ -55,9 +69,13 @@ def find_extent(stream: BinaryIO) -> Extent:
             return _sphere(stream, size)
         case b"OggS":
             return _ogg(stream, size)
+        case b"RIFF" if start[8:12] == b"AVI ":
+            return Extent("AVI", struct.unpack("<I", start[4:8])[0], size - 8)
+        case b"\x1aE\xdf\xa3":
+            return _matroska(stream, size)
         case b"fLaC":
             return Extent("FLAC")  # declares samples, not bytes: only decoding can tell
-    return _mp3(stream, size)
+    return Extent("AAC") if _is_adts(stream, start) else _mp3(stream, size)
 
 
 def _read(stream: BinaryIO, offset: int, count: int) -> bytes:
@@ -189,3 +207,50 @@ def _after_id3(stream: BinaryIO) -> int:
         length = sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
         offset += 10 + length + (10 if tag[5] & 0x10 else 0)
     return offset
+
+
+def _mp4(stream: BinaryIO, size: int) -> Extent:
+    """ISO 14496-12: boxes one after the other, each with its size. The last one ends where the file does."""
+    offset = 0
+    for _ in range(_MOST_BOXES):
+        head = _read(stream, offset, 16)
+        if len(head) < 8 or not head[4:8].isalnum():  # some programs leave zeros at the end
+            break
+        length = struct.unpack(">I", head[:4])[0]
+        if length == 1 and len(head) == 16:
+            length = struct.unpack(">Q", head[8:])[0]
+        if length < 8:  # 0: to the end of the file
+            break
+        if offset + length > size:
+            return Extent("MP4", length, size - offset)
+        offset += length
+    return Extent("MP4")
+
+
+def _matroska(stream: BinaryIO, size: int) -> Extent:
+    """RFC 8794: a header, and the segment that holds all else. What was recorded as it came leaves its size open."""
+    offset = 0
+    for name in (b"\x1aE\xdf\xa3", b"\x18S\x80g"):
+        head = _read(stream, offset, 12)
+        if len(head) < 12 or head[:4] != name or not head[4]:
+            break
+        width = (
+            9 - head[4].bit_length()
+        )  # bytes of the size, as many as it has leading zero bits and one more
+        length = int.from_bytes(head[4 : 4 + width], "big") & ((1 << 7 * width) - 1)
+        if length == (1 << 7 * width) - 1:
+            break
+        offset += 4 + width
+        if offset + length > size:
+            return Extent("Matroska", length, size - offset)
+        offset += length
+    return Extent("Matroska")
+
+
+def _is_adts(stream: BinaryIO, start: bytes) -> bool:
+    """AAC without a container: a frame, and another one behind it."""
+    if len(start) < 7 or start[0] != 0xFF or start[1] & 0xF6 != 0xF0:
+        return False
+    length = (start[3] & 3) << 11 | start[4] << 3 | start[5] >> 5
+    after = _read(stream, length, 2)
+    return length > 7 and (not after or (after[0] == 0xFF and len(after) == 2 and after[1] & 0xF6 == 0xF0))

@@ -1,7 +1,8 @@
 """A sound file, opened by libsndfile and decoded in blocks, so that its length costs no memory.
 
-Formats: WAV, FLAC, MP3, Ogg Vorbis and Opus, AIFF, NIST SPHERE, and what else libsndfile knows. The content
-decides, never the name. A cut-off file is refused, because libsndfile would read half of it without a word:
+Formats: WAV, FLAC, MP3, Ogg Vorbis and Opus, AIFF, NIST SPHERE, and what else libsndfile knows; M4A, WebM, videos
+and more by asr.media_file. The content decides, never the name. A cut-off file is refused, because libsndfile would
+read half of it without a word:
 
 - WAV (also RF64 and W64), AIFF, AU, SPHERE and MP3 with a Xing header: fewer bytes than the header declares.
   So even a part that is there is not read. Headers that were written into a pipe, and say no length, are
@@ -14,15 +15,16 @@ decides, never the name. A cut-off file is refused, because libsndfile would rea
 import io
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from asr.audio_length import Extent, find_extent
 from asr.errors import AudioError
+from asr.media_file import MediaSound, may_read, needs_media
 from asr.shard_file import open_member, shard_of
 
 Samples = npt.NDArray[np.float32]
@@ -36,65 +38,101 @@ _AGAIN = "get the file again from where it came from, or leave it out"
 
 
 @contextmanager
-def open_sound(path: Path) -> Iterator[tuple[Any, Extent]]:
-    """The opened soundfile.SoundFile and what its header declares.
+def open_sound(source: Path | BinaryIO, name: str = "") -> Iterator[tuple[Any, Extent]]:
+    """The opened sound, a soundfile.SoundFile or what looks like one, and what its header declares.
+
+    Args:
+        source: a file, or a binary stream that can seek, which is read from its first byte and stays open.
+        name: what messages call it.
 
     Raises:
         AudioError: no such file, a folder, empty, not sound, or shorter than its header says.
     """
-    import soundfile
-
-    with _stream(path) as stream:
+    name = name or name_of(source)
+    with _stream(source, name) as stream:
         extent = find_extent(stream)
         if extent.cut_off:
-            raise AudioError(f"{path}: cut off: {_what_is_missing(extent)}; {_AGAIN}")
-        stream.seek(0)
-        # By descriptor, since libsndfile guesses from the name where the content says nothing: any text that
-        # is called x.vox would be sound.
-        source = stream.fileno() if extent.mend is None else io.BufferedReader(_Mended(stream, *extent.mend))
-        try:
-            sound = soundfile.SoundFile(source, closefd=False)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(_not_audio(path, extent, error.error_string)) from None
-        with sound:
+            raise AudioError(f"{name}: cut off: {_what_is_missing(extent)}; {_AGAIN}")
+        with _opened(stream, extent, name) as sound:
             yield sound, extent
 
 
-def _stream(path: Path) -> io.FileIO:
-    """A file by itself, or one in a shard, whose path says its place there."""
-    if shard_of(str(path)):
-        return open_member(str(path))
-    _refuse_what_is_no_file(path)
+def name_of(source: Path | BinaryIO) -> str:
+    """What messages call a source that was given no name."""
+    return str(source) if isinstance(source, Path) else "the stream"
+
+
+def _opened(stream: io.FileIO | io.BufferedReader, extent: Extent, name: str) -> Any:
+    import soundfile
+
+    if needs_media(extent.container):
+        return MediaSound(stream, extent.container, name)
+    stream.seek(0)
+    if extent.mend is not None:
+        source: Any = io.BufferedReader(_Mended(stream, *extent.mend))
+    elif isinstance(stream, io.FileIO):
+        # By descriptor, since libsndfile guesses from the name where the content says nothing: any text that
+        # is called x.vox would be sound.
+        source = stream.fileno()
+    else:
+        source = stream
     try:
-        return path.open("rb", buffering=0)
+        return soundfile.SoundFile(source, closefd=False)
+    except soundfile.LibsndfileError as error:
+        if may_read(extent.container):
+            with suppress(AudioError):
+                return MediaSound(stream, extent.container, name)
+        raise AudioError(_not_audio(stream, name, extent, error.error_string)) from None
+
+
+def _stream(source: Path | BinaryIO, name: str) -> io.FileIO | io.BufferedReader:
+    """A file by itself, one in a shard, whose path says its place there, or a view of a stream."""
+    if not isinstance(source, Path):
+        return _view(source, name)
+    if shard_of(str(source)):
+        return open_member(str(source))
+    _refuse_what_is_no_file(source, name)
+    try:
+        return source.open("rb", buffering=0)
     except OSError as error:
-        raise AudioError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from None
+        raise AudioError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
+def _view(stream: BinaryIO, name: str) -> io.BufferedReader:
+    """The same bytes; closing it leaves the stream open, and it has no name to guess a format from."""
+    if not stream.seekable() or not isinstance(stream.read(0), bytes):
+        raise ValueError(
+            f"expected a binary stream that can seek, got {stream!r}; read it into io.BytesIO first"
+        )
+    if stream.seek(0, io.SEEK_END) == 0:
+        raise AudioError(f"{name}: empty (0 bytes); {_AGAIN}")
+    return io.BufferedReader(_Mended(stream, slice(0, 0), b""))
+
+
+def _refuse_what_is_no_file(path: Path, name: str) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the path") from None
+        raise AudioError(f"{name}: no such file; check the path") from None
     except OSError as error:
-        raise AudioError(f"{path}: cannot be opened ({error.strerror}); check the path") from None
+        raise AudioError(f"{name}: cannot be opened ({error.strerror}); check the path") from None
     except ValueError:
-        name = str(path).replace("\0", "\\0")
+        shown = name.replace("\0", "\\0")
         raise AudioError(
-            f"{name}: no file has a zero byte in its name; names are parted by line ends"
+            f"{shown}: no file has a zero byte in its name; names are parted by line ends"
         ) from None
     if stat.S_ISDIR(status.st_mode):
-        raise AudioError(f"{path}: is a folder; give an audio file")
+        raise AudioError(f"{name}: is a folder; give an audio file")
     if not stat.S_ISREG(status.st_mode):
-        raise AudioError(f"{path}: is no regular file; save the sound to a file first")
+        raise AudioError(f"{name}: is no regular file; save the sound to a file first")
     if status.st_size == 0:
-        raise AudioError(f"{path}: the file is empty (0 bytes); {_AGAIN}")
+        raise AudioError(f"{name}: the file is empty (0 bytes); {_AGAIN}")
 
 
 class _Mended(io.RawIOBase):
     """A file with some bytes put in: as it were on disk, without a copy of it in memory."""
 
-    def __init__(self, stream: io.FileIO, place: slice, replacement: bytes) -> None:
+    def __init__(self, stream: BinaryIO, place: slice, replacement: bytes) -> None:
         self._stream, self._replacement = stream, replacement
         self._begin, self._rest = place.start, place.stop  # of the bytes that are replaced
         self._end = place.start + len(replacement)
@@ -129,44 +167,47 @@ class _Mended(io.RawIOBase):
 
 
 def decode(
-    path: Path, sound: Any, extent: Extent, start: int = 0, stop: int | None = None
+    name: str, sound: Any, extent: Extent, start: int = 0, stop: int | None = None
 ) -> Iterator[Samples]:
     """Blocks of (frames, channels) float32 from `start` to `stop`, or to the end where that comes first.
+
+    Args:
+        name: what messages call the source of `open_sound`.
 
     Raises:
         AudioError: no samples, `start` past the end, cut off or damaged, or a sample that is no finite number.
     """
-    declared = _declared_frames(path, sound, extent)
+    declared = _declared_frames(name, sound, extent)
     if declared is not None:
         if declared == 0:
-            raise AudioError(f"{path}: no samples (0 frames of {extent.container}); leave it out")
+            raise AudioError(f"{name}: no samples (0 frames of {extent.container}); leave it out")
         if start >= declared:
             raise _past_the_end(
-                path, start, sound.samplerate, f"; the file has {declared / sound.samplerate:g} s"
+                name, start, sound.samplerate, f"; the file has {declared / sound.samplerate:g} s"
             )
         stop = declared if stop is None else min(stop, declared)
     position = start
-    for block in _blocks(path, sound, extent, start, stop):
+    for block in _blocks(name, sound, extent, start, stop):
         if not np.isfinite(block).all():
             first = int((~np.isfinite(block)).any(axis=1).argmax()) + position
             raise AudioError(
-                f"{path}: sample {first} is not a finite number (NaN or infinity); mend it or leave it out"
+                f"{name}: sample {first} is not a finite number (NaN or infinity); mend it or leave it out"
             )
         if (loudest := float(np.abs(block).max(initial=0.0))) > LOUDEST:
             raise AudioError(
-                f"{path}: a sample of {loudest:.3g}, where samples are -1 to 1; mend it or leave it out"
+                f"{name}: a sample of {loudest:.3g}, where samples are -1 to 1; mend it or leave it out"
             )
         position += len(block)
         yield block
     missing = 0 if declared is None or stop is None else stop - position
     if missing > (_MP3_FRAME if extent.container == "MP3" else 0):
         found = f"{declared} samples, {position} could be decoded"
-        raise AudioError(f"{path}: cut off: its {sound.format} header declares {found}; {_AGAIN}")
+        raise AudioError(f"{name}: cut off: its {sound.format} header declares {found}; {_AGAIN}")
     if position == start:
-        raise AudioError(f"{path}: no samples from {start / sound.samplerate:g} s on; leave it out")
+        raise AudioError(f"{name}: no samples from {start / sound.samplerate:g} s on; leave it out")
 
 
-def _blocks(path: Path, sound: Any, extent: Extent, start: int, stop: int | None) -> Iterator[Samples]:
+def _blocks(name: str, sound: Any, extent: Extent, start: int, stop: int | None) -> Iterator[Samples]:
     """(frames, channels) from `start` until `stop` or the end."""
     import soundfile
 
@@ -179,31 +220,31 @@ def _blocks(path: Path, sound: Any, extent: Extent, start: int, stop: int | None
             block = sound.read(wanted, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             if extent.open_ended and start:  # going to a place that is not there is the only thing that fails
-                raise _past_the_end(path, start, sound.samplerate) from None
+                raise _past_the_end(name, start, sound.samplerate) from None
             found = f"decoding its {sound.format} failed ({str(error.error_string).strip('. ')})"
-            raise AudioError(f"{path}: cut off or damaged: {found}; {_AGAIN}") from None
+            raise AudioError(f"{name}: cut off or damaged: {found}; {_AGAIN}") from None
         if not len(block):
             return
         position += len(block)
         yield block
 
 
-def _declared_frames(path: Path, sound: Any, extent: Extent) -> int | None:
+def _declared_frames(name: str, sound: Any, extent: Extent) -> int | None:
     """Frames in the whole file where that is known before decoding."""
-    frames = int(sound.frames)
-    if extent.open_ended:
+    if extent.open_ended or isinstance(sound, MediaSound):
         return None
+    frames = int(sound.frames)
     if frames >= 1 << 60:  # libsndfile's word for unknown; only FLAC gets here
         raise AudioError(
-            f"{path}: its {sound.format} header does not say how long it is (it was written into a pipe), so "
+            f"{name}: its {sound.format} header does not say how long it is (it was written into a pipe), so "
             "it could be cut off unnoticed; write it again to a file with `flac`, or convert it to WAV"
         )
     return frames
 
 
-def _past_the_end(path: Path, start: int, rate: int, known: str = "") -> AudioError:
+def _past_the_end(name: str, start: int, rate: int, known: str = "") -> AudioError:
     found = f"offset {start / rate:g} s is past the end{known}"
-    return AudioError(f"{path}: {found}; ask for an earlier part, or mend the manifest")
+    return AudioError(f"{name}: {found}; ask for an earlier part, or mend the manifest")
 
 
 def _what_is_missing(extent: Extent) -> str:
@@ -214,13 +255,13 @@ def _what_is_missing(extent: Extent) -> str:
     )
 
 
-def _not_audio(path: Path, extent: Extent, reason: str) -> str:
+def _not_audio(stream: BinaryIO, name: str, extent: Extent, reason: str) -> str:
     convert = "convert it to WAV, FLAC, MP3, OGG, Opus, AIFF or SPHERE"
     if extent.container == "unknown":
-        with _stream(path) as stream:
-            start = stream.read(12)
-        return f"{path}: not audio in a format that can be read, it begins with {start!r}; {convert}"
+        stream.seek(0)
+        start = stream.read(12)
+        return f"{name}: not audio in a format that can be read, it begins with {start!r}; {convert}"
     if "(" in extent.container:
-        return f"{path}: a {extent.container} file, whose compression cannot be read; {convert}"
+        return f"{name}: a {extent.container} file, whose compression cannot be read; {convert}"
     found = f"a broken or unsupported {extent.container} file ({reason.strip('. ')})"
-    return f"{path}: {found}; {_AGAIN}, or {convert}"
+    return f"{name}: {found}; {_AGAIN}, or {convert}"

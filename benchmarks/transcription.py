@@ -20,7 +20,7 @@ from typing import Any
 
 from asr.files import write_json
 from asr.runs.environment import read_environment
-from asr.transcribe.names import named
+from asr.transcribe.files.names import named
 
 PARTS = Path(__file__).with_name("transcription_parts.py")
 LENGTHS = (10, 100, 1000, 7200)  # seconds
@@ -28,7 +28,7 @@ LENGTHS = (10, 100, 1000, 7200)  # seconds
 
 def main() -> None:
     options = _options()
-    files = [str(Path(name).resolve()) for name in named([str(options.audio)])]
+    files = [str(Path(each.path).resolve()) for each in named([str(options.audio)])]
     model = str(options.model.resolve())
     found: dict[str, Any] = {"benchmark": "transcription", "files": len(files)}
     if "start" in options.parts:

@@ -1,6 +1,7 @@
 """Sound in blocks: the same samples as at once, whatever the format and the rates."""
 
 import io
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.audio import Audio, read_audio, resample, resample_stream, stream_audio
+from asr.audio import Audio, Shape, Track, read_audio, resample, resample_stream, shape_of, stream_audio
 from asr.errors import AudioError
 from asr.sound_file import _Mended
 
@@ -109,3 +110,63 @@ def test_a_mended_file_is_as_if_it_were_on_disk(
             assert mended.read(count) == bytes(copy[at : at + count])
         mended.seek(0)
         assert mended.read() == bytes(copy)
+
+
+class Forward(io.BytesIO):
+    """A pipe."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [*FORMATS, ("OGG", "OPUS"), ("WAV", "FLOAT")])
+def test_a_stream_is_what_the_file_is(tmp_path: Path, kind: str, subtype: str) -> None:
+    """In memory, buffered, and where temporary files spill: the same samples, and the stream stays open."""
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (24_000, 2))
+    soundfile.write(tmp_path / "a", noise, 24_000, format=kind, subtype=subtype)
+    content = (tmp_path / "a").read_bytes()
+    whole = read_audio(tmp_path / "a").samples
+    with tempfile.SpooledTemporaryFile(100) as spooled, (tmp_path / "a").open("rb") as opened:
+        spooled.write(content)
+        for stream in (io.BytesIO(content), opened, spooled):
+            stream.seek(7)  # whatever was read before
+            blocks = [block.samples for block in stream_audio(stream)]
+            np.testing.assert_array_equal(np.concatenate(blocks), whole)
+            assert not stream.closed
+    assert shape_of(io.BytesIO(content)).channels == 2
+    cut = io.BytesIO(content[: len(content) * 2 // 3])
+    if kind != "MP3":  # libsndfile writes no length
+        with pytest.raises(AudioError, match=r"^the stream: cut off"):
+            list(stream_audio(cut))
+    with pytest.raises(AudioError, match=r"^talk\.mp3: empty"):
+        next(stream_audio(Track(io.BytesIO(b""), name="talk.mp3")))
+
+
+def test_what_is_no_stream_of_sound() -> None:
+    with pytest.raises(
+        AudioError, match="the stream: not audio in a format that can be read, it begins with b'abc'"
+    ):
+        next(stream_audio(io.BytesIO(b"abc")))
+    for stream in (Forward(b"RIFF"), io.StringIO("RIFF")):
+        with pytest.raises(ValueError, match="expected a binary stream that can seek"):
+            next(stream_audio(stream))  # type: ignore[arg-type]
+
+
+def test_a_name_says_nothing(tmp_path: Path) -> None:
+    """libsndfile would take a stream that is called so for samples without a header."""
+    stream = io.BytesIO(b"abc" * 100)
+    stream.name = "talk.raw"
+    with pytest.raises(AudioError, match="not audio"):
+        next(stream_audio(stream))
+
+
+def test_one_channel(tmp_path: Path) -> None:
+    pair = np.random.default_rng(3).integers(-9000, 9000, (5000, 2)).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", pair, 8000)
+    for channel in (1, 2):
+        found = np.concatenate([block.samples for block in stream_audio(Track(tmp_path / "a.wav", channel))])
+        np.testing.assert_array_equal(found, (pair[:, channel - 1] / 32768).astype(np.float32))
+    assert shape_of(tmp_path / "a.wav") == Shape(2, 8000, 0.625)
+    for channel in (0, 3):
+        with pytest.raises(AudioError, match=f"there is no channel {channel}; it has 2"):
+            next(stream_audio(tmp_path / "a.wav", channel))

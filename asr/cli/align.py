@@ -1,7 +1,7 @@
 """`asr align`: when each word of a given text is said.
 
-    asr align RUN_OR_BUNDLE speech.flac --text "what is said in it"
-    asr align RUN_OR_BUNDLE --manifest utterances.jsonl --format ctm
+    asr align MODEL speech.flac --text "what is said in it"
+    asr align MODEL --manifest utterances.jsonl --format ctm
 
 A manifest has a line of JSON for each utterance, with audio_filepath, duration and text. Each gives a line of JSON with
 its words and their seconds in the file, or a line of CTM for each word. What cannot be aligned is named at the end, on
@@ -27,7 +27,9 @@ NAME = "align"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="RUN_OR_BUNDLE", help="a run folder or a bundle")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="a run, a bundle or the name of a model (asr models)"
+    )
     parser.add_argument("audio", nargs="?", help="one file, with --text")
     parser.add_argument("--text", help="what is said in it")
     parser.add_argument("--manifest", type=Path, metavar="FILE", help="many: JSON Lines")

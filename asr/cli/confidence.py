@@ -1,6 +1,7 @@
 """`asr confidence`: trains estimators of how sure one can be of each word, and measures them.
 
     asr confidence train RUN -o confidence.json
+    asr confidence train RUN --bundle FOLDER    # a copy of the run's model that carries it
     asr confidence score RUN --estimator confidence.json --part test
     asr transcribe speech.flac --model RUN --json --confidence confidence.json
 
@@ -13,7 +14,8 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from asr import numerics
 from asr.cli.arguments import add_workers, workers_of
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from asr.confidence.judge import Judged
     from asr.confidence.measures import Measured
     from asr.decoding.decoder import Decoder
+    from asr.runs.confidence import Learned
     from asr.runs.evaluate import Evaluator
 
 NAME = "confidence"
@@ -36,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Learns confidence from the words that a run's model gets right and wrong in its development part.",
     )
     train.add_argument("run", type=Path, help="the folder of a complete run, its corpus still in place")
-    train.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the estimator, JSON")
+    train.add_argument("-o", "--out", type=Path, metavar="FILE", help="the estimator, JSON")
+    train.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="FOLDER",
+        help="a new folder: the run's model with the estimator in it, which transcribe uses by itself",
+    )
     train.add_argument(
         "--no-forest", action="store_true", help="calibrate the n-best posterior alone; needs no scikit-learn"
     )
@@ -78,24 +87,25 @@ def call(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from asr.cli.stages import stage_bars
-    from asr.confidence.estimator_file import save_estimator
+    from asr.confidence.bundled import check_read_by
     from asr.confidence.forest import Growth, check_installed
     from asr.confidence.way import described
     from asr.runs.confidence import Recognised, learn
     from asr.runs.evaluate import Evaluator
 
+    _check_out(options)
     if not options.no_forest:
         check_installed()
     with stage_bars() as progress:
         evaluator = Evaluator(options.run, workers=workers_of(options), progress=progress)
         decoder = _decoder(options, evaluator)
+        if options.bundle is not None:  # before minutes of learning
+            check_read_by(evaluator.folder.bundle, evaluator.bundle, described(decoder), "--bundle")
         recognised = Recognised(evaluator, decoder)
         learned = learn(recognised, forest=not options.no_forest, growth=Growth(seed=options.seed))
     how = described(decoder)
     weights = evaluator.bundle.description.weights
-    save_estimator(
-        options.out, learned.estimator, weights=weights, decoder=how, trained_on=learned.trained_on
-    )
+    _save(options, evaluator, learned, how)
     about = learned.trained_on
     if options.json:
         tree = {
@@ -117,8 +127,37 @@ def _train(options: argparse.Namespace) -> int:
     )
     if learned.left_out:
         print(f"no forest: {learned.left_out}")
-    print(f"{options.out}: {learned.estimator.method}, {options.out.stat().st_size / 1e3:.0f} kB")
+    if options.out is not None:
+        print(f"{options.out}: {learned.estimator.method}, {options.out.stat().st_size / 1e3:.0f} kB")
+    if options.bundle is not None:
+        print(f"{options.bundle}: the model with it")
     return 0
+
+
+def _check_out(options: argparse.Namespace) -> None:
+    from asr.confidence.bundled import check_free
+    from asr.errors import ConfidenceError
+
+    if options.out is None and options.bundle is None:
+        raise ConfidenceError(
+            "nowhere to write it: give -o FILE, or --bundle FOLDER for a model with it, or both"
+        )
+    if options.bundle is not None:
+        check_free(options.bundle)
+
+
+def _save(
+    options: argparse.Namespace, evaluator: "Evaluator", learned: "Learned", how: dict[str, Any]
+) -> None:
+    from asr.confidence.bundled import copy_with
+    from asr.confidence.estimator_file import save_estimator
+
+    with TemporaryDirectory(prefix="asr-confidence-") as folder:
+        out = options.out or Path(folder) / "confidence.json"
+        weights = evaluator.bundle.description.weights
+        save_estimator(out, learned.estimator, weights=weights, decoder=how, trained_on=learned.trained_on)
+        if options.bundle is not None:
+            copy_with(evaluator.folder.bundle, evaluator.bundle, out, options.bundle)
 
 
 def _score(options: argparse.Namespace) -> int:

@@ -10,13 +10,21 @@ from importlib.metadata import version
 
 from asr.cli import (
     align,
+    check,
     compare,
     confidence,
+    corpora,
     crate,
     evaluate,
+    export_corpus,
+    listen,
     lm,
+    models,
+    prepare,
+    report,
     reproduce,
     run,
+    serve,
     shards,
     show,
     transcribe,
@@ -24,7 +32,28 @@ from asr.cli import (
 )
 from asr.errors import AsrError
 
-COMMANDS = (run, show, transcribe, align, verify, reproduce, compare, evaluate, crate, shards, lm, confidence)
+COMMANDS = (
+    run,
+    show,
+    transcribe,
+    listen,
+    serve,
+    align,
+    check,
+    verify,
+    reproduce,
+    compare,
+    report,
+    evaluate,
+    crate,
+    corpora,
+    prepare,
+    export_corpus,
+    shards,
+    lm,
+    confidence,
+    models,
+)
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 

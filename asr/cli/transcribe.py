@@ -1,51 +1,37 @@
-"""`asr transcribe`: prints the text of audio files.
+"""`asr transcribe`: the text of sound files, on the screen or in files.
 
-One file gives its text alone, several a line each: name, tab, text, in the order given. With --json each file gives a
-line of JSON, with its words and when they were said. What cannot be read is named at the end, on standard error, and
-the exit status is then 1.
+    asr transcribe speech.flac --model RUN                          # its text
+    asr transcribe talks/ 'more/*.mp3' --model RUN                  # a line a file: name, tab, text
+    asr transcribe talks/ --model RUN --format srt,json --beside    # talks/x.srt and talks/x.json
+    curl -s https://... | asr transcribe - --model RUN              # sound from standard input
+
+Files come in the order given. What cannot be read is named at the end, on standard error, and the exit status is
+then 1. With --output or --beside nothing that is there is overwritten, and what has its transcripts already is not
+heard again.
 """
 
 import argparse
-import json
-import sys
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from asr import numerics
-from asr.cli.arguments import add_device, add_workers, positive, workers_of
-from asr.cli.pace import Pace
-
-if TYPE_CHECKING:
-    from asr.transcribe.transcript import Found, Transcript, Wanted
+from asr.cli.arguments import add_device, add_workers, positive
 
 NAME = "transcribe"
+FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="*",
-        help="WAV, FLAC, MP3, Ogg, Opus, AIFF or SPHERE, of any length; or folders of them",
+        help="sound of any format, rate, channels and length, with the extra `media` also M4A, WebM and videos; "
+        "folders of it; globs; - is sound on standard input",
     )
     parser.add_argument("--list", metavar="FILE", help="a file with a name a line; - is standard input")
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="RUN_OR_BUNDLE", help="a run folder or a bundle"
+        "--model", required=True, help="a run folder, a bundle, or the name of a model (asr models)"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="a line of JSON a file, with the times of its words"
-    )
-    parser.add_argument(
-        "--decoder",
-        choices=("greedy", "beam"),
-        help="how it is read: the best token of each frame, or the search that the model carries (its own way)",
-    )
-    parser.add_argument(
-        "--confidence", type=Path, metavar="FILE", help="with --json: an estimator (asr confidence train)"
-    )
+    _add_outputs(parser)
+    _add_hearing(parser)
     add_device(parser)
     add_workers(parser)
     parser.add_argument(
@@ -63,91 +49,110 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def call(options: argparse.Namespace) -> int:
-    from asr.errors import AsrError, AudioError
-    from asr.transcribe.names import count_listed
-
-    if not options.files and options.list is None:
-        raise AsrError("nothing to transcribe: give files, folders, or --list FILE")
-    if options.confidence is not None and not options.json:
-        raise AsrError("--confidence is shown with the words: add --json")
-    alone = options.list is None and len(options.files) == 1 and not Path(options.files[0]).is_dir()
-    total = len(options.files)
-    if options.list is not None:
-        counted = count_listed(options.list)
-        total = 0 if counted is None else total + counted
-    failures: list[AudioError] = []
-    done = 0
-    pace = Pace(0 if any(map(_is_folder, options.files)) else total)
-    try:
-        with closing(_transcripts(options)) as transcripts:
-            for path, found in transcripts:
-                done += 1
-                if isinstance(found, AudioError):
-                    failures.append(found)
-                else:
-                    pace.clear()
-                    if options.json:
-                        print(json.dumps(json_of(path, found), ensure_ascii=False), flush=True)
-                    else:
-                        print(found.text if alone else f"{path}\t{found.text}", flush=True)
-                pace.show(0.0 if isinstance(found, AudioError) else found.seconds)
-    finally:
-        pace.clear()
-        for failure in failures:
-            print(f"asr: {failure}", file=sys.stderr)
-        if failures and done > 1:
-            print(f"asr: {len(failures)} of {done} files could not be transcribed", file=sys.stderr)
-    if not done:
-        raise AsrError(f"--list {options.list}: no names in it; expected one a line")
-    return 1 if failures else 0
-
-
-def _transcripts(options: argparse.Namespace) -> Generator[tuple[Path, "Found"]]:
-    from asr.transcribe.names import listed, named
-
-    files = chain(named(options.files), listed(options.list) if options.list is not None else ())
-    device, wanted = options.device, _wanted(options)
-    if options.engine == "ray":
-        from asr.transcribe.cluster import transcribe_on_cluster
-
-        return transcribe_on_cluster(
-            options.model, files, actors=options.processes, device=device, wanted=wanted
-        )
-    if options.processes:
-        from asr.transcribe.processes import transcribe_in_processes
-
-        return transcribe_in_processes(
-            options.model, files, processes=options.processes, device=device, wanted=wanted
-        )
-    numerics.pin()
-    from asr.transcribe.transcriber import Transcriber
-
-    return Transcriber(options.model, device=device, **asdict(wanted)).many(
-        files, workers=workers_of(options)
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        dest="formats",
+        type=_formats,
+        default=(),
+        metavar="LIST",
+        help=f"one or more of {', '.join(FORMATS)}, with commas (txt)",
+    )
+    parser.add_argument("--json", action="store_true", help="as --format jsonl: a line of JSON a file")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="write files there, in folders like those of the sound"
+    )
+    where.add_argument("--beside", action="store_true", help="write files beside the sound")
+    parser.add_argument("--overwrite", action="store_true", help="write files anew that are there already")
+    parser.add_argument(
+        "--stream", action="store_true", help="print text as it becomes known, not file by file"
     )
 
 
-def _wanted(options: argparse.Namespace) -> "Wanted":
-    from asr.transcribe.transcript import Wanted
+def _add_hearing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--channels",
+        choices=("mix", "each"),
+        default="mix",
+        help="mix them (the default), or hear each by itself, as the two sides of a telephone call",
+    )
+    parser.add_argument(
+        "--segmentation",
+        choices=("auto", "pauses", "windows"),
+        default="auto",
+        help="how long sound is cut: at pauses (the extra `vad`), or into windows that overlap; auto is pauses where "
+        "the extra is there, and nothing is cut up to a minute",
+    )
+    parser.add_argument(
+        "--decoder",
+        choices=("greedy", "beam"),
+        help="how it is read: the best token of each frame, or the search that the model carries (its own way)",
+    )
+    parser.add_argument(
+        "--confidence",
+        metavar="none|posterior|FILE",
+        help="in JSON and CTM: none, the model's own probabilities, or an estimator (asr confidence train); without it "
+        "that of the model, if it carries one",
+    )
 
-    confidence = "" if options.confidence is None else str(options.confidence.absolute())
-    return Wanted(words=options.json, decoder=options.decoder, confidence=confidence)
+
+def call(options: argparse.Namespace) -> int:
+    """Prints what went wrong at the end, also when it is interrupted."""
+    _refuse_what_makes_no_sense(options)
+    from asr.cli.transcribing import Transcribing
+
+    return Transcribing(options).run()
 
 
-def json_of(path: Path, found: "Transcript") -> dict[str, Any]:
-    """What a line of --json says. Seconds to the millisecond, which is finer than they are right."""
-    words = [
-        {
-            "word": word.word,
-            "start": round(word.start, 3),
-            "end": round(word.end, 3),
-            "confidence": None if word.confidence is None else round(word.confidence, 4),
-        }
-        for word in found.words
-    ]
-    return {"file": str(path), "text": found.text, "seconds": round(found.seconds, 3), "words": words}
+def _refuse_what_makes_no_sense(options: argparse.Namespace) -> None:
+    from asr.errors import AsrError
+    from asr.transcribe.files.formats import FORMATS as KNOWN
+    from asr.transcribe.files.names import STDIN
+
+    if options.json:
+        if options.formats:
+            raise AsrError("--json is --format jsonl: leave out one of them")
+        options.formats = ("jsonl",)
+    options.formats = options.formats or ("txt",)
+    written = options.output is not None or options.beside
+    if not options.files and options.list is None:
+        raise AsrError("nothing to transcribe: give files, folders, - or --list FILE")
+    if options.confidence not in (None, "none") and not {"json", "jsonl", "ctm"} & set(options.formats):
+        raise AsrError("--confidence is shown with the words: add --json, or one of --format json,jsonl,ctm")
+    if options.overwrite and not written:
+        raise AsrError("--overwrite is about files: add --output FOLDER or --beside")
+    if not written and len(options.formats) > 1:
+        raise AsrError("several formats do not go to the screen: add --output FOLDER or --beside")
+    if not written and not is_alone(options) and not KNOWN[options.formats[0]].joins:
+        raise AsrError(
+            f"--format {options.formats[0]} of several files does not go to the screen: add --output FOLDER or "
+            "--beside, or take jsonl, ctm or txt"
+        )
+    if (options.files.count(STDIN) + (options.list == STDIN)) > 1:
+        raise AsrError("-: standard input can be read once, as sound or as a list of names")
+    if options.beside and STDIN in options.files:
+        raise AsrError("--beside: there is nothing beside standard input; give --output FOLDER")
+    if options.stream:
+        if options.processes or options.engine != "local" or options.channels == "each":
+            raise AsrError("--stream is for one process and mixed channels: leave out one of them")
+        if not written and options.formats != ("txt",):
+            raise AsrError("--stream prints text: leave out --format, or add --output FOLDER or --beside")
 
 
-def _is_folder(path: str) -> bool:
-    return Path(path).is_dir()
+def is_alone(options: argparse.Namespace) -> bool:
+    """Whether there can be no more than one file."""
+    from asr.transcribe.files.names import is_folder, is_glob
+
+    if options.list is not None or len(options.files) != 1:
+        return False
+    (file,) = options.files
+    return not is_folder(file) and not is_glob(file)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """For argparse."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not found or any(name not in FORMATS for name in found):
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(FORMATS)} with commas, got {text!r}")
+    return found

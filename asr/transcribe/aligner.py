@@ -17,11 +17,11 @@ from asr.decoding.word_times import known_words
 from asr.errors import AlignmentError, AsrError, TokenizerError
 from asr.model.bundle import load_bundle
 from asr.model.inference import Inference
+from asr.model.named import find_model
 from asr.numerics import choose_device, warm_up
 from asr.sound_file import Samples
 from asr.text import normalise
 from asr.transcribe.hear import LogProbs, posteriors
-from asr.transcribe.transcriber import find_bundle
 from asr.transcribe.transcript import Word
 from asr.transcribe.windows import Joiner, Windows
 from asr.utterance import Utterance
@@ -51,7 +51,7 @@ class Aligner:
     """Lays texts over audio with a trained model.
 
     Args:
-        model: a bundle folder, or the folder of a run that holds one.
+        model: a bundle folder, the folder of a run that holds one, or the name of a model (`asr models`).
         device: auto, cpu, cuda or cuda:N.
 
     Raises:
@@ -59,7 +59,7 @@ class Aligner:
     """
 
     def __init__(self, model: str | Path, *, device: str = "auto") -> None:
-        self.bundle = load_bundle(find_bundle(Path(model)))
+        self.bundle = load_bundle(find_model(model))
         self._inference = Inference(self.bundle.model.to(choose_device(device)))
         description = self.bundle.description
         self._windows = Windows.of(description.front_end, description.model)

@@ -13,11 +13,12 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from asr.audio import Track
 from asr.errors import AsrError, AudioError
 from asr.numerics import available_cores, pin
 from asr.transcribe.transcript import Found, Wanted
@@ -29,13 +30,13 @@ LONGEST = 40  # characters of the folder for temporary ones
 
 def transcribe_on_cluster(
     model: str | Path,
-    files: Iterable[str | Path | None],
+    files: Iterable[str | Path | Track | None],
     *,
     actors: int = 0,
     device: str = "cpu",
     wanted: Wanted | None = None,
-) -> Generator[tuple[Path, Found]]:
-    """Transcripts of files, in order, as `Transcriber.many` gives them.
+) -> Generator[tuple[Path | Track, Found]]:
+    """Transcripts of files, in order, as `Transcriber.many` gives them. Tracks are of files, not of streams.
 
     Args:
         model: a bundle folder, or the folder of a run.
@@ -121,7 +122,7 @@ class _Actor:
         self._model, self._device, self._wanted = model, device, wanted
         self._transcriber: Any = None
 
-    def hear(self, files: list[str]) -> list[Found]:
+    def hear(self, files: list[str | Track]) -> list[Found]:
         from asr.transcribe.transcriber import Transcriber
 
         if self._transcriber is None:
@@ -130,11 +131,11 @@ class _Actor:
 
 
 def _in_flight(
-    actors: Sequence[Any], files: Iterable[str | Path | None], most: int
-) -> Iterator[tuple[Any, list[Path], Any]]:
+    actors: Sequence[Any], files: Iterable[str | Path | Track | None], most: int
+) -> Iterator[tuple[Any, list[Path | Track], Any]]:
     """Hands tasks to the actors in turns, and yields each when it is due, with not more than so many ahead of it."""
-    names = (Path(file) for file in files if file is not None)
-    ahead: deque[tuple[Any, list[Path], Any]] = deque()
+    names = (file if isinstance(file, Track) else Path(file) for file in files if file is not None)
+    ahead: deque[tuple[Any, list[Path | Track], Any]] = deque()
     turns = cycle(actors)
     while task := list(islice(names, TASK)):
         actor = next(turns)
@@ -144,11 +145,20 @@ def _in_flight(
     yield from ahead
 
 
-def _hear(actor: Any, task: list[Path]) -> Any:
-    return actor.hear.remote([str(path.absolute()) for path in task])
+def _hear(actor: Any, task: list[Path | Track]) -> Any:
+    return actor.hear.remote([_absolute(file) for file in task])
 
 
-def _answers(ray: Any, actor: Any, task: list[Path], answers: Any) -> list[Found]:
+def _absolute(file: Path | Track) -> str | Track:
+    """As another process, in another folder, can open it."""
+    if isinstance(file, Path):
+        return str(file.absolute())
+    if not isinstance(file.source, str | Path):
+        raise ValueError(f"{file}: other processes need the path of a file, got {file.source!r}")
+    return replace(file, source=str(Path(file.source).absolute()), name=str(file))
+
+
+def _answers(ray: Any, actor: Any, task: list[Path | Track], answers: Any) -> list[Found]:
     """A file that ends its actor, also when it is tried again by itself, is reported, and the others are not lost."""
     try:
         return [_as_named(path, found) for path, found in zip(task, ray.get(answers), strict=True)]
@@ -161,8 +171,8 @@ def _answers(ray: Any, actor: Any, task: list[Path], answers: Any) -> list[Found
         ]
 
 
-def _as_named(path: Path, found: Found) -> Found:
+def _as_named(path: Path | Track, found: Found) -> Found:
     """Actors need absolute paths; a message has the one that was given."""
-    if isinstance(found, AudioError):
+    if isinstance(found, AudioError) and isinstance(path, Path):
         return AudioError(str(found).replace(str(path.absolute()), str(path), 1))
     return found

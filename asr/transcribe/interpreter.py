@@ -1,6 +1,7 @@
 """Log-probs to text, and to words with their times where they are wanted."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from asr.decoding.word_times import heard_words
 from asr.model.bundle import Bundle
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs
-from asr.transcribe.transcript import Wanted, Word
+from asr.transcribe.transcript import NO_CONFIDENCE, POSTERIOR, Wanted, Word
 
 if TYPE_CHECKING:
     from asr.confidence.estimator import Estimator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Reads the log-probs of a model. Made once and used for many stretches of audio."""
+    """Reads the log-probs of a model. Made once and used for many stretches of audio, by any thread."""
 
     tokenizer: Tokenizer
     period: float  # seconds from one frame to the next
@@ -29,6 +30,7 @@ class Interpreter:
     reader: Reader | None = None  # None: greedy text, nothing else
     lexicon: Lexicon | None = None  # of the reader
     estimator: "Estimator | None" = None  # of confidence
+    _turn: threading.Lock = field(default_factory=threading.Lock, compare=False)  # a search has a state
 
     @property
     def alone(self) -> bool:
@@ -46,7 +48,8 @@ class Interpreter:
         """
         if self.reader is None:
             return self.tokenizer.decode(greedy(log_probs)), []
-        result = self.reader(log_probs)
+        with self._turn:
+            result = self.reader(log_probs)
         if not self.words:
             return result.text, []
         words = heard_words(self.tokenizer, log_probs, result, self.lexicon)
@@ -70,13 +73,22 @@ def interpreter_of(folder: Path, bundle: Bundle, wanted: Wanted, period: float) 
     decoder = bundled_decoder(folder, bundle, wanted.decoder)
     if decoder.settings is None and not wanted.words:
         return Interpreter(bundle.tokenizer, period)
-    estimator = _estimator(wanted.confidence, bundle, decoder) if wanted.confidence else None
+    estimator = _estimator(wanted.confidence, folder, bundle, decoder) if wanted.words else None
     reader = reader_of(folder, bundle, decoder, n_best=estimator.n_best if estimator is not None else 1)
     return Interpreter(bundle.tokenizer, period, wanted.words, reader, decoder.lexicon, estimator)
 
 
-def _estimator(path: str, bundle: Bundle, decoder: "Decoder") -> "Estimator":
+def _estimator(path: str, folder: Path, bundle: Bundle, decoder: "Decoder") -> "Estimator | None":
+    """Of a file, the one that the bundle carries, or the one that needs none."""
+    from asr.confidence.bundled import bundled_estimator
+    from asr.confidence.estimator import plain
     from asr.confidence.estimator_file import load_estimator
     from asr.confidence.way import described
 
+    if path == NO_CONFIDENCE:
+        return None
+    if not path:
+        return bundled_estimator(folder, bundle, decoder)
+    if path == POSTERIOR:
+        return plain()
     return load_estimator(Path(path), weights=bundle.description.weights, decoder=described(decoder))

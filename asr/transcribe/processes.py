@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from asr import errors
+from asr.audio import Track
 from asr.errors import AsrError, AudioError
 from asr.transcribe.transcript import Found, Transcript, Wanted, Word, in_order
 
@@ -30,13 +31,13 @@ STARTS = 3  # processes that may end before they were ready, in a row
 
 def transcribe_in_processes(
     model: str | Path,
-    files: Iterable[str | Path | None],
+    files: Iterable[str | Path | Track | None],
     *,
     processes: int,
     device: str = "cpu",
     wanted: Wanted | None = None,
-) -> Generator[tuple[Path, Found]]:
-    """Transcripts of files, in order, as `Transcriber.many` gives them.
+) -> Generator[tuple[Path | Track, Found]]:
+    """Transcripts of files, in order, as `Transcriber.many` gives them. Tracks are of files, not of streams.
 
     Raises:
         BundleError: no model there, or it is damaged.
@@ -71,11 +72,11 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, arguments: list[str], files: Iterable[str | Path | None]) -> None:
+    def __init__(self, arguments: list[str], files: Iterable[str | Path | Track | None]) -> None:
         self._arguments = arguments
         self._files = iter(files)
         self._exhausted = False
-        self._names: dict[int, Path] = {}  # of files that have no result yet, or are not yet due
+        self._names: dict[int, Path | Track] = {}  # of files that have no result yet, or are not yet due
         self._count = 0
         self._again: deque[int] = deque()  # files whose process has ended, to be tried alone
         self._tried: set[int] = set()
@@ -88,7 +89,7 @@ class _Pool:
         for _ in range(processes):
             self._add()
 
-    def done(self, number: int) -> Path:
+    def done(self, number: int) -> Path | Track:
         """Its name, which is not needed any more."""
         return self._names.pop(number)
 
@@ -139,7 +140,7 @@ class _Pool:
             if not numbers:
                 return
             worker.tasks.append(set(numbers))
-            files = [[number, str(self._names[number])] for number in numbers]
+            files = [[number, *_named(self._names[number])] for number in numbers]
             try:
                 assert worker.process.stdin is not None
                 worker.process.stdin.write(json.dumps({"files": files}).encode() + b"\n")
@@ -152,8 +153,8 @@ class _Pool:
             file = next(self._files, self)
             if file is self:
                 self._exhausted = True
-            elif isinstance(file, str | Path):
-                self._names[self._count] = Path(file)
+            elif isinstance(file, str | Path | Track):
+                self._names[self._count] = file if isinstance(file, Track) else Path(file)
                 numbers.append(self._count)
                 self._count += 1
             else:  # None: no more for now
@@ -209,10 +210,20 @@ class _Pool:
         process.wait()
 
 
+def _named(file: Path | Track) -> tuple[str, int | None, str]:
+    """Path, channel and name of a file."""
+    if isinstance(file, Path):
+        return str(file), None, ""
+    if not isinstance(file.source, str | Path):
+        raise ValueError(f"{file}: other processes need the path of a file, got {file.source!r}")
+    return str(file.source), file.channel, file.name
+
+
 def _found(answer: dict[str, Any]) -> Found:
     if "fault" in answer:
         return AudioError(answer["fault"])
-    return Transcript(answer["text"], answer["seconds"], tuple(Word(*word) for word in answer["words"]))
+    words = tuple(Word(*word) for word in answer["words"])
+    return Transcript(answer["text"], answer["seconds"], words, answer["segmentation"])
 
 
 def _how(status: int) -> str:

@@ -1,27 +1,32 @@
 """Files to pieces of sound that are heard together: read ahead in threads, grouped, in memory that does not grow.
 
-A short file is one piece, a longer one a piece a window. Pieces come in the order of the files, and are taken in groups
-of so much sound; within a group they make batches of like length, whatever files they are from. So many short files
-make full batches with little padding, and a long file and its neighbours share theirs.
+A short file is one piece; a longer one is cut at pauses or into windows. Pieces come in the order of the files, and are
+taken in groups of so much sound; within a group they make batches of like length, whatever files they are from. So many
+short files make full batches with little padding, and a long file and its neighbours share theirs.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from asr.audio import Audio, resample, resample_stream, stream_audio
+from asr.audio import Audio, Track, resample, resample_stream, stream_audio
 from asr.errors import AudioError
 from asr.sound_file import Samples
+from asr.transcribe.pauses import Stretch
+from asr.transcribe.transcript import Segmented
 from asr.transcribe.windows import Windows
 
 SECONDS = 480.0  # of sound in a group
 FIRST, MOST = 16, 256  # pieces in the first group, which should be heard soon, and in any
 BATCH, BATCH_SECONDS = 32, 256.0  # pieces in a batch, and seconds with their padding
+CHANNELS = 64  # of an array, at most: with more it is (channels, samples)
 OVERHEAD = (
     4.0  # rows that take as long as what a batch costs beside its rows (weights are read for every frame)
 )
@@ -29,45 +34,86 @@ OVERHEAD = (
 
 @dataclass(frozen=True)
 class Piece:
-    """Sound to be heard as one, at the model's rate."""
+    """Sound to be heard as one, at the model's rate; or none, where nothing is left of a file but its end."""
 
     file: int  # its number
     samples: Samples
-    last: bool  # of its file
+    last: bool  # of its file, which ends where it does
     fault: AudioError | None = None  # why no more of the file can be read
+    begin: int = 0  # samples of the file before it
+    overlaps: bool = False  # with the next one, by `Windows.overlap` samples: its speech goes on there
+    segmentation: Segmented = "whole"  # how the file is cut
 
 
 Group = list[Piece]
-Source = str | Path | Audio | None  # None: whatever there is may be heard now
+# A path, an open binary file, samples with their rate, or blocks of samples of one rate.
+Sound = str | Path | BinaryIO | Track | Audio | Iterable[Audio]
+Source = Sound | None  # None: whatever there is may be heard now
 
 
-def pieces_of(file: int, source: str | Path | Audio, sample_rate: int, windows: Windows) -> Iterator[Piece]:
-    """At least one piece; an unreadable file ends with one that says why, and has no samples."""
+def pieces_of(
+    file: int,
+    source: Sound,
+    sample_rate: int,
+    windows: Windows,
+    pauses: Callable[[Iterable[Samples]], Iterator[Stretch]] | None = None,
+    whole: bool = True,
+) -> Iterator[Piece]:
+    """At least one piece; an unreadable file ends with one that says why, and has no samples.
+
+    Args:
+        pauses: cuts sound into stretches with speech; None: windows, whatever is said.
+        whole: what is not longer than `windows.whole` is not cut.
+    """
+    empty = np.zeros(0, np.float32)
     try:
-        blocks = iter([_checked(source)]) if isinstance(source, Audio) else stream_audio(source)
+        blocks = _blocks(source)
         head: list[Audio] = []
         for block in blocks:
             head.append(block)
-            if sum(part.seconds for part in head) * sample_rate > windows.whole:
+            if not whole or sum(part.seconds for part in head) * sample_rate > windows.whole:
                 rest = resample_stream(chain(head, blocks), sample_rate)
-                yield from (Piece(file, window, last) for window, last in windows.cut(rest))
+                yield from _windows(file, rest, windows) if pauses is None else _stretches(file, pauses(rest))
                 return
-        whole = np.concatenate([part.samples for part in head])
-        yield Piece(file, resample(whole, head[0].sample_rate, sample_rate), last=True)
+        samples = np.concatenate([part.samples for part in head])
+        yield Piece(file, resample(samples, head[0].sample_rate, sample_rate), last=True)
     except AudioError as error:
-        yield Piece(file, np.zeros(0, np.float32), last=True, fault=error)
+        yield Piece(file, empty, last=True, fault=error)
+
+
+def _windows(file: int, blocks: Iterable[Samples], windows: Windows) -> Iterator[Piece]:
+    begin = 0
+    for window, last in windows.cut(blocks):
+        yield Piece(file, window, last, begin=begin, overlaps=not last, segmentation="windows")
+        begin += windows.step
+
+
+def _stretches(file: int, stretches: Iterable[Stretch]) -> Iterator[Piece]:
+    for stretch in stretches:
+        yield Piece(
+            file,
+            stretch.samples,
+            stretch.last,
+            begin=stretch.begin,
+            overlaps=stretch.overlaps,
+            segmentation="pauses",
+        )
 
 
 def read_ahead(
-    sources: Iterable[Source], sample_rate: int, windows: Windows, threads: int
+    sources: Iterable[Source], pieces: Callable[[int, Sound], Iterator[Piece]], threads: int
 ) -> Iterator[Piece | None]:
-    """Pieces in the order of the sources; the beginnings of the next files are read meanwhile."""
+    """Pieces in the order of the sources; the beginnings of the next files are read meanwhile.
+
+    Args:
+        pieces: of one file, given its number.
+    """
     with ThreadPoolExecutor(threads, thread_name_prefix="reading") as pool:
         coming: deque[Future[tuple[Piece, Iterator[Piece]]] | None] = deque()
 
-        def begin(file: int, source: str | Path | Audio) -> tuple[Piece, Iterator[Piece]]:
-            pieces = pieces_of(file, source, sample_rate, windows)
-            return next(pieces), pieces
+        def begin(file: int, source: Sound) -> tuple[Piece, Iterator[Piece]]:
+            others = pieces(file, source)
+            return next(others), others
 
         def arrived() -> Iterator[Piece | None]:
             future = coming.popleft()
@@ -108,7 +154,7 @@ def groups_of(pieces: Iterable[Piece | None], sample_rate: int) -> Iterator[Grou
 
 def batches_of(group: Group, sample_rate: int, workers: int) -> list[list[Piece]]:
     """Batches of like length, at least one for each worker where there are enough pieces."""
-    sound = [piece for piece in group if piece.fault is None]
+    sound = [piece for piece in group if len(piece.samples)]
     sound.sort(key=lambda piece: -len(piece.samples))  # stable: the same batches every time
     most = min(BATCH, -(-len(sound) // workers))
     sizes = cheapest_batches([len(piece.samples) / sample_rate for piece in sound], most, BATCH_SECONDS)
@@ -147,13 +193,44 @@ def cheapest_batches(seconds: Sequence[float], most: int, padded_seconds: float)
     return sizes[::-1]
 
 
+def _blocks(source: Sound) -> Iterator[Audio]:
+    """Blocks of mono sound; at least one sample.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    if isinstance(source, Audio):
+        yield _checked(source)
+    elif isinstance(source, str | Path | Track) or hasattr(source, "read"):
+        yield from stream_audio(cast("str | Path | BinaryIO | Track", source))
+    else:
+        some = False
+        for block in source:
+            if len(block.samples):
+                some = True
+                yield _checked(block)
+        if not some:
+            raise AudioError("the blocks hold no samples")
+
+
 def _checked(audio: Audio) -> Audio:
-    if audio.samples.ndim != 1:
-        raise AudioError(
-            f"expected samples of shape (samples,), got {audio.samples.shape}; average the channels"
-        )
-    if len(audio.samples) == 0:
+    """As mono float32."""
+    samples: npt.NDArray[Any] = np.asarray(audio.samples)
+    if samples.dtype in (np.int16, np.int32):
+        samples = samples / np.float64(2 ** (8 * samples.dtype.itemsize - 1))
+    elif samples.dtype.kind != "f":
+        raise AudioError(f"expected samples of float, int16 or int32, got {samples.dtype}")
+    if samples.ndim == 2:
+        if not 1 <= samples.shape[1] <= CHANNELS:
+            raise AudioError(
+                f"expected samples of shape (samples,) or (samples, channels), got {samples.shape}; "
+                "channels come second: give samples.T"
+            )
+        samples = samples.mean(axis=1, dtype=np.float64)
+    if samples.ndim != 1:
+        raise AudioError(f"expected samples of shape (samples,) or (samples, channels), got {samples.shape}")
+    if len(samples) == 0:
         raise AudioError("the array holds no samples")
-    if not np.isfinite(audio.samples).all():
+    if not np.isfinite(samples).all():
         raise AudioError("the array holds samples that are no finite numbers")
-    return audio
+    return Audio(samples.astype(np.float32, copy=False), audio.sample_rate)

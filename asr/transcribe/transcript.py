@@ -6,6 +6,14 @@ from typing import Literal
 
 from asr.errors import AudioError
 
+# Instead of an estimator's file: the model's own probabilities, uncalibrated; or no confidence at all.
+POSTERIOR, NO_CONFIDENCE = "posterior", "none"
+
+# How a file is to be cut into what is heard as one. auto: not at all up to a minute; what is longer at pauses where the
+# extra `vad` is installed, else as windows. pauses: at pauses, whatever its length. windows: no pauses are looked for.
+Segmentation = Literal["auto", "pauses", "windows"]
+Segmented = Literal["whole", "pauses", "windows"]  # how one was
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -13,7 +21,10 @@ class Wanted:
 
     words: bool = False  # words with their times
     decoder: Literal["greedy", "beam"] | None = None  # None: the search that the bundle carries, else greedy
-    confidence: str = ""  # the file of an estimator, for the words
+    confidence: str = (
+        ""  # of the words: the file of an estimator, "posterior" or "none"; "": the bundle's, if any
+    )
+    segmentation: Segmentation = "auto"
 
 
 @dataclass(frozen=True)
@@ -27,12 +38,48 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """Words that belong together: a line of subtitles."""
+
+    start: float  # seconds into the file
+    end: float  # seconds into the file
+    text: str
+    words: tuple[Word, ...]
+
+    @property
+    def confidence(self) -> float | None:
+        """The mean of its words'; None where nothing estimates them."""
+        known = [word.confidence for word in self.words if word.confidence is not None]
+        return sum(known) / len(known) if known else None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a transcript that will not change any more, while the rest is still to be heard."""
+
+    text: str
+    words: tuple[Word, ...]  # where they were asked for
+    start: float  # seconds into the file: what was heard to make it
+    end: float
+
+
+@dataclass(frozen=True)
 class Transcript:
     """What was heard in one file."""
 
     text: str
     seconds: float  # of audio
     words: tuple[Word, ...] = ()  # of the text, where they were asked for
+    segmentation: Segmented = "whole"  # how the file was cut into what was heard as one
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Lines of subtitles (asr.transcribe.segments). Where there are no words, one of the whole text."""
+        from asr.transcribe.segments import segments_of
+
+        if self.text and not self.words:
+            return (Segment(0.0, self.seconds, self.text, ()),)
+        return segments_of(self.words)
 
 
 Found = Transcript | AudioError  # of a file; the error is about this file alone

@@ -1,8 +1,9 @@
 """A process that transcribes files for another one (asr.transcribe.processes): `python -m asr.transcribe.worker`.
 
-Lines of JSON go in and out. In: {"files": [[7, "a.wav"], ...]}, to be heard together. Out: {"ready": true} once, or
-{"fatal": "...", "error": "BundleError"}, then for every file {"file": 7, "text": "...", "seconds": 2.5, "words": []} or
-{"file": 7, "fault": "..."}. It ends when its input does, even in the middle: then nobody waits for its answers.
+Lines of JSON go in and out. In: {"files": [[7, "a.wav", null, ""], ...]}, to be heard together; each has a number and
+what asr.audio.Track has. Out: {"ready": true} once, or {"fatal": "...", "error": "BundleError"}, then for every file
+{"file": 7, "text": "...", "seconds": 2.5, "words": [], "segmentation": "whole"} or {"file": 7, "fault": "..."}. It ends
+when its input does, even in the middle: then nobody waits for its answers.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from dataclasses import astuple
 from typing import Any, BinaryIO, NoReturn
 
 from asr import numerics
+from asr.audio import Track
 from asr.errors import AsrError
 from asr.transcribe.transcript import Transcript
 
@@ -57,17 +59,18 @@ def work() -> int:
     _answer(answers, {"ready": True})
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def files() -> Iterator[str | None]:
+    def files() -> Iterator[Track | None]:
         while True:
-            for number, path in tasks.get():
+            for number, path, channel, name in tasks.get():
                 numbers.put(number)
-                yield path
+                yield Track(path, channel, name)
             yield None  # no more until the next task: these may be heard now
 
     for _, found in transcriber.many(files(), workers=1):
         answer: dict[str, Any] = {"file": numbers.get()}
         if isinstance(found, Transcript):
             answer |= {"text": found.text, "seconds": found.seconds, "words": list(map(astuple, found.words))}
+            answer["segmentation"] = found.segmentation
         else:
             answer |= {"fault": str(found)}
         _answer(answers, answer)

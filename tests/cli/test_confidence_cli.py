@@ -70,6 +70,34 @@ def test_train_score_and_transcribe(
     assert all(0 <= word["confidence"] <= 1 for word in found["words"])
 
 
+def test_into_a_copy_of_the_model(
+    confused: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], complaint: Complaint
+) -> None:
+    """The run is sealed, and stays as it is."""
+    file, bundle = tmp_path / "c.json", tmp_path / "sure"
+    before = {path: path.read_bytes() for path in confused.rglob("*") if path.is_file()}
+    words = ["confidence", "train", str(confused), "--no-forest", "--workers", "1"]
+    assert main([*words, "--bundle", str(bundle)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{bundle}: the model with it"
+    assert main([*words, "-o", str(file), "--bundle", str(tmp_path / "again")]) == 0
+    capsys.readouterr()
+    names = sorted(path.name for path in bundle.iterdir())
+    assert names == ["confidence.json", "model.json", "record.json", "weights.safetensors"]
+    assert (bundle / "confidence.json").read_bytes() == file.read_bytes()
+    assert all((bundle / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
+    assert {path: path.read_bytes() for path in confused.rglob("*") if path.is_file()} == before
+    assert main(["models", "check", str(bundle)]) == 0
+    assert ": whole: 4 files, " in capsys.readouterr().out
+
+    assert f"{bundle}: already there" in complaint(*words, "--bundle", bundle)
+    assert "give -o FILE, or --bundle FOLDER" in complaint(*words)
+    searched = ("--decoder", "beam", "--bundle", tmp_path / "other")
+    assert "--bundle: words are read in another way (beam) than this model reads" in complaint(
+        *words, *searched
+    )
+    assert not (tmp_path / "other").exists()
+
+
 def test_too_few_errors_for_a_forest(
     confused: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

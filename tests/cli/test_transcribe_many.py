@@ -101,6 +101,25 @@ def test_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pace.line(0.5) == "1 files, 2.0 files/s"
 
 
+def test_pace_of_long_files() -> None:
+    """By seconds of sound, also within files, where lengths are known: one of four is not, and taken for the mean."""
+    pace = Pace(0)
+    pace._measure([3600.0, 1800.0, None, 1800.0])
+    pace.show(1800.0)
+    assert pace.line(180.0) == "1 of 4 files, 0.0 files/s, real-time factor 0.1000, 13:00 left"
+    pace.on = True
+    pace._working = pace._last = float("inf")  # nothing is written
+    pace.heard(1, 600.0)
+    pace.heard(1, 1200.0)
+    pace.heard(1, 900.0)  # threads come in any order
+    pace.heard(0, 1800.0)  # is done
+    assert pace.line(300.0) == "1 of 4 files, 0.0 files/s, real-time factor 0.1000, 11:00 left"
+    pace.show(1200.0)
+    assert "0.1000, 11:00 left" in pace.line(300.0)
+    pace.seconds = 72_000.0
+    assert pace.line(300.0).endswith(", 1:55:00 left")
+
+
 def test_a_list_that_can_be_read_once(model: Path, folder: Path, tmp_path: Path) -> None:
     """A pipe (`--list <(find ...)`) is empty the second time."""
     pipe = tmp_path / "pipe"

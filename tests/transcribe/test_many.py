@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def transcriber(run: Path) -> Transcriber:
-    return Transcriber(run, device="cpu")
+    return Transcriber(run, device="cpu", segmentation="windows")
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def test_files_are_read_no_further_ahead_than_needed(tmp_path: Path) -> None:
             asked += 1
             yield path
 
-    pieces = read_ahead(endless(), RATE, WINDOWS, threads=2)
+    pieces = read_ahead(endless(), lambda file, source: pieces_of(file, source, RATE, WINDOWS), threads=2)
     files = [part.file for part in itertools.islice(pieces, 20) if part]
     pieces.close()  # type: ignore[attr-defined]
     assert files == list(range(20))

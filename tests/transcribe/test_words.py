@@ -23,9 +23,9 @@ from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import BundleError, ConfidenceError
 from asr.model.bundle import load_bundle, name_decoder
-from asr.transcribe import stretches
+from asr.transcribe import recording
 from asr.transcribe.processes import transcribe_in_processes
-from asr.transcribe.stretches import place_between_words
+from asr.transcribe.recording import place_between_words
 from asr.transcribe.transcript import Transcript, Wanted, Word
 from asr.transcribe.windows import Windows
 
@@ -115,20 +115,21 @@ def test_batches_and_processes_change_nothing(run: Path, transcriber: Transcribe
     assert list(transcribe_in_processes(run, paths, processes=1, wanted=WORDS)) == alone
 
 
-def test_long_audio(transcriber: Transcriber, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_audio(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In windows and in several stretches: every word at its place in the file, and the same text as without words."""
-    monkeypatch.setattr(stretches, "WHOLE", 4.0)
-    monkeypatch.setattr(stretches, "SURELY", 0.3)
+    monkeypatch.setattr(recording, "WHOLE", 4.0)
+    monkeypatch.setattr(recording, "SURELY", 0.3)
     ended: list[int] = []
 
     def noted(*arguments: object, **named: bool) -> int | None:
         ended.append(0)
         return place_between_words(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stretches, "place_between_words", noted)
+    monkeypatch.setattr(recording, "place_between_words", noted)
     text = " ".join(TEXTS * 5)
     speech = Audio(miniature.speech(text, "long").astype(np.float32), miniature.RATE)
-    plain = Transcriber(run, device="cpu")
+    transcriber = Transcriber(run, device="cpu", words=True, segmentation="windows")
+    plain = Transcriber(run, device="cpu", segmentation="windows")
     for one in (transcriber, plain):
         grid = one.windows.grid
         monkeypatch.setattr(

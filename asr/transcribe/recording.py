@@ -1,7 +1,8 @@
 """A file as it is heard, piece by piece: joined, and interpreted in stretches that end between words.
 
-What is not longer than `WHOLE` seconds is one stretch. Of longer audio a stretch is interpreted as soon as there is so
-much of it, so that memory does not grow with the length, whatever reads it.
+What is heard as a whole is one stretch, and so is speech between two pauses. Of speech that goes on for longer than
+`WHOLE` seconds a stretch is interpreted as soon as there is so much of it, so that memory does not grow with the
+length, whatever reads it.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from asr.tokenizer import BLANK
 from asr.transcribe.hear import LogProbs
 from asr.transcribe.interpreter import Interpreter
 from asr.transcribe.reading import Piece
-from asr.transcribe.transcript import Transcript, Word
+from asr.transcribe.transcript import Part, Segmented, Transcript, Word
 from asr.transcribe.windows import WHOLE, Joiner, Windows
 
 SURELY = 1.0  # seconds of blank that are longer than any word is without a sound
@@ -20,7 +21,7 @@ SURELY = 1.0  # seconds of blank that are longer than any word is without a soun
 MOST = 5 * WHOLE
 
 
-class Stretches:
+class Recording:
     """One file of which more is to come."""
 
     def __init__(
@@ -35,55 +36,71 @@ class Stretches:
         self._joiner = Joiner(windows)
         self._heard: list[LogProbs] = []  # of this stretch
         self._power: list[Values] = []
-        self._frames = 0  # of the file before this stretch
+        self._begin = 0.0  # seconds into the file at which this stretch does
+        self._end = 0.0  # and where what was heard of it ends
+        self._open = False  # whether the last piece goes on in the next one
         self._texts: list[str] = []
         self._words: list[Word] = []
         self._samples = 0
+        self._segmentation: Segmented = "whole"
 
-    def add(self, piece: Piece, log_probs: LogProbs) -> None:
-        """The next piece, and what was heard in it."""
-        samples = piece.samples if piece.last else piece.samples[: self._windows.step]
-        self._samples += len(samples)
-        self._heard.append(self._joiner.add(log_probs, piece.last))
+    def add(self, piece: Piece, log_probs: LogProbs) -> list[Part]:
+        """The next piece, and what was heard in it; what is known for sure now, which is often nothing.
+
+        Args:
+            piece: its `begin` is that of the last one plus `Windows.step` where that one overlaps with it, else
+                anywhere behind it.
+            log_probs: (frames, tokens); of a piece without samples they are not looked at.
+        """
+        self._samples, self._segmentation = piece.begin + len(piece.samples), piece.segmentation
+        if not len(piece.samples):
+            return []
+        if not self._open:
+            self._joiner, self._begin = Joiner(self._windows), piece.begin / self._rate
+        self._open = piece.overlaps
+        samples = piece.samples[: self._windows.step] if piece.overlaps else piece.samples
+        self._end = (piece.begin + len(samples)) / self._rate
+        self._heard.append(self._joiner.add(log_probs, last=not piece.overlaps))
         if self._interpreter.words:
             self._power.append(powers(samples, self._windows.hop))
-        if not piece.last:
-            self._end_between_words()
+        place = self._between_words() if piece.overlaps else None
+        return [] if piece.overlaps and place is None else [self._interpret(place)]
 
     def finished(self) -> Transcript:
         """When the last piece has been added."""
-        self._interpret(None)
-        seconds = self._samples / self._rate
-        words = tuple(
-            Word(word.word, min(word.start, seconds), min(word.end, seconds), word.confidence)
-            for word in self._words
-        )
-        return Transcript(" ".join(filter(None, self._texts)), seconds, words)
+        text = " ".join(filter(None, self._texts))
+        return Transcript(text, self._samples / self._rate, tuple(self._words), self._segmentation)
 
-    def _end_between_words(self) -> None:
+    def _between_words(self) -> int | None:
+        """The frame at which the stretch can end, if it is long enough."""
         period = self._interpreter.period
         if (seconds := sum(map(len, self._heard)) * period) < WHOLE:
-            return
+            return None
         self._heard = [np.concatenate(self._heard)]
         path = best_path(self._heard[0])
         least, surely = round(WHOLE / 2 / period), round(SURELY / period)
-        place = place_between_words(path, self._word_starts, least, surely, anywhere=seconds > MOST)
-        if place is not None:
-            self._interpret(place)
+        return place_between_words(path, self._word_starts, least, surely, anywhere=seconds > MOST)
 
-    def _interpret(self, place: int | None) -> None:
+    def _interpret(self, place: int | None) -> Part:
         """What is before this frame, or all."""
         heard = np.concatenate(self._heard)
         power = np.concatenate(self._power) if self._power else np.zeros(0)
         blocks = None if place is None else place * (self._windows.grid // self._windows.hop)
         sound = Sound(power[:blocks], self._windows.hop / self._rate)
-        text, words = self._interpreter(heard[:place], sound)
-        begin = self._frames * self._interpreter.period
+        begin, end = self._begin, self._end
+        if place is not None:
+            end = begin + place * self._interpreter.period
+        text, found = self._interpreter(heard[:place], sound)
+        words = tuple(
+            Word(word.word, min(begin + word.start, end), min(begin + word.end, end), word.confidence)
+            for word in found
+        )
+        self._heard = [] if place is None else [heard[place:]]
+        self._power = [] if blocks is None else [power[blocks:]]
+        self._begin = end
         self._texts.append(text)
-        self._words += [Word(w.word, begin + w.start, begin + w.end, w.confidence) for w in words]
-        if place is not None and blocks is not None:
-            self._heard, self._power = [heard[place:]], [power[blocks:]]
-            self._frames += place
+        self._words += words
+        return Part(text, words, begin, end)
 
 
 def place_between_words(
