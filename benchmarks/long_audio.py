@@ -78,6 +78,7 @@ def one(options: argparse.Namespace, kind: str) -> dict[str, Any]:
             seconds = time.perf_counter() - begin
     return {
         "pauses": kind,
+        "weights": transcriber.bundle.description.weights,
         "segmentation": found.segmentation,
         "seconds": found.seconds,
         "utterances": len(order),

@@ -63,8 +63,8 @@ class Trial:
 def trials() -> Iterator[Trial]:
     """In the order in which they are run; the FSDD model is there when the way back begins."""
     for target, source in (("fsdd", "an4"), ("yesno", "an4"), ("an4", "fsdd")):
-        for seed in SEEDS:
-            for share in SHARES[target]:
+        for share in SHARES[target]:
+            for seed in SEEDS:
                 yield from (Trial(begun, target, share, seed) for begun in ("", source))
 
 
@@ -72,7 +72,9 @@ def main() -> None:
     numerics.pin()  # before torch loads
     options = _options()
     models = dict(_named(each) for each in options.model)
-    chosen = [trial for trial in trials() if trial.target in options.targets]
+    chosen = [
+        trial for trial in trials() if trial.target in options.targets and trial.share in options.shares
+    ]
     rows = []
     for trial in chosen:
         model = _model(trial, models, options.out)
@@ -97,6 +99,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--model", action="append", required=True, metavar="CORPUS=RUN", help="begun with")
     parser.add_argument("--targets", nargs="+", choices=tuple(ARCHIVES), default=list(ARCHIVES))
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="of the training part"
+    )
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the archives")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/attest-asr"))

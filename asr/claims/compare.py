@@ -23,6 +23,7 @@ from asr.evaluation.significance import (
 )
 from asr.runs.folder import RunFolder
 from asr.runs.record import Outcome, Record
+from asr.scoring import Unit, in_units
 
 Outcomes = Mapping[str, Mapping[str, Outcome]]  # by part, by utterance
 
@@ -75,6 +76,7 @@ class Group:
     rates: list[float]  # test WER, in the order of the seeds
     codes: int  # different versions of the code
     search_rates: list[float]  # likewise, of the searches; empty where the recipe asks for none
+    unit: Unit = "word"  # that errors are counted in
 
     @property
     def mean(self) -> float:
@@ -171,7 +173,11 @@ def _segments(first: Given, second: Given, *, search: bool) -> Mapsswe | None:
     ours, theirs = (_hypotheses(given.folder, search=search) for given in (first, second))
     if ours is None or theirs is None or ours.keys() != theirs.keys():
         return None
-    return mapsswe([(ours[name][0], ours[name][1], theirs[name][1]) for name in sorted(ours)])
+    unit = first.record.results["test"].unit
+    texts = ((ours[name][0], ours[name][1], theirs[name][1]) for name in sorted(ours))
+    return mapsswe(
+        [(in_units(one, unit), in_units(two, unit), in_units(three, unit)) for one, two, three in texts]
+    )
 
 
 def _hypotheses(folder: RunFolder | None, *, search: bool) -> dict[str, tuple[str, str]] | None:
@@ -201,5 +207,7 @@ def groups(records: Sequence[Record]) -> list[Group]:
         codes = {record.sessions[-1].code.digest for record in runs if record.sessions}
         searches = [record.search.results["test"].wer for record in runs if record.search]
         seeds = [record.recipe.seed for record in runs]
-        result.append(Group(runs[0].recipe.name, seeds, rates, len(codes), searches))
+        result.append(
+            Group(runs[0].recipe.name, seeds, rates, len(codes), searches, runs[0].recipe.score.unit)
+        )
     return result

@@ -235,7 +235,8 @@ def _by_rate(
     ours: _Claim, theirs: _Claim, margin: float, alpha: float
 ) -> tuple[Name, str, tuple[Equivalence | None, PairedTest | None]]:
     """Of one result; `alpha` is the level of the test for a difference."""
-    rates = f"WER {ours.result.wer:.2%} and {theirs.result.wer:.2%}"
+    kind = "WER" if ours.result.unit == "word" else "CER"
+    rates = f"{kind} {ours.result.wer:.2%} and {theirs.result.wer:.2%}"
     if ours.result.sentences < 2:
         return "inconclusive", f"{rates} of a single utterance, which shows nothing", (None, None)
     shown, test = _tests(ours, theirs, margin)

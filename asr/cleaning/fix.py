@@ -75,7 +75,18 @@ def write_cleaned(report: Report, folder: Path, plan: Plan) -> Cleaned:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises CorpusError where it is neither new nor empty."""
+    """
+    Raises:
+        CorpusError: it is neither new nor empty.
+        StorageError: it cannot be made.
+    """
+    nearest = next(path for path in folder.absolute().parents if path.exists())
+    tried = nearest / f".{folder.name}.{secrets.token_hex(4)}.part"
+    try:
+        tried.mkdir()
+        tried.rmdir()
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written: {nearest}: {error.strerror or error}") from None
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CorpusError(
             f"{folder}: is there already, and not an empty folder; name a new one for cleaned manifests"

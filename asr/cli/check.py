@@ -90,6 +90,7 @@ def read_parts(given: Sequence[str]) -> "list[Part]":
     """
     from asr.cleaning.check import read_part
     from asr.cleaning.fix import LEFT_OUT, MENDED
+    from asr.corpora.own import LEFT_OUT as LEFT_OUT_BEFORE
     from asr.errors import ManifestError
 
     parts: dict[str, Part] = {}
@@ -100,7 +101,8 @@ def read_parts(given: Sequence[str]) -> "list[Part]":
         )
         paths = [path]
         if path.is_dir():
-            paths = sorted(one for one in path.glob("*.jsonl") if one.name not in (LEFT_OUT, MENDED))
+            others = (LEFT_OUT, MENDED, LEFT_OUT_BEFORE)
+            paths = sorted(one for one in path.glob("*.jsonl") if one.name not in others)
             if not paths or name:
                 raise ManifestError(
                     f"{path}: no manifest in this folder; expected files like train.jsonl"

@@ -17,7 +17,11 @@ MOST = 10  # causes or utterances that are printed
 
 def print_rates(runs: Sequence[Given]) -> None:
     """The test result of each run."""
-    table = _table("", "WER test", "95 % interval", "errors / words", "CER", "wrong sentences", "weights")
+    units = {result.unit for run in runs if (result := run.record.results.get("test"))} or {"word"}
+    rate = " or ".join("WER" if unit == "word" else "by character" for unit in sorted(units, reverse=True))
+    counts = " or ".join(f"{unit}s" for unit in sorted(units, reverse=True))
+    headings = (f"{rate} test", "95 % interval", f"errors / {counts}", "CER", "wrong sentences", "weights")
+    table = _table("", *headings)
     for run in runs:
         result, model = run.record.results.get("test"), run.record.model
         if result is None:
@@ -57,9 +61,10 @@ def print_groups(groups: Sequence[Group]) -> None:
     """Mean and spread over seeds, where there are several."""
     console = _console()
     for group, what in ((each, what) for whole in groups for each, what in _rows(whole)):
+        rate = "WER" if group.unit == "word" else "CER"
         if len(group.seeds) > 1:
             console.print(
-                f"{group.name} test{what}: mean WER {group.mean:.2%}, standard deviation {group.deviation:.2%} over "
+                f"{group.name} test{what}: mean {rate} {group.mean:.2%}, standard deviation {group.deviation:.2%} over "
                 f"{len(group.seeds)} runs (seeds {', '.join(map(str, group.seeds))})"
                 + ", not all by the same code"
                 * (group.codes > 1),

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
 
 NAME = "evaluate"
 _TRIED = ("lm_weights", "word_scores", "prior_weights", "beams")
+_OF_MATRIX = ("out", "text", "unit", "any_corpus")
 _CHOSEN = ("lm_weight", "word_score", "prior_weight")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from asr.text import VERSIONS
+
     parser.add_argument(
         "what",
         nargs="+",
@@ -52,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs, with all weights that were tried")
     add_workers(parser)
     parser.add_argument(
-        "--text", default="plain-1", help="of models and corpora: version of the text normaliser (plain-1)"
+        "--text", choices=VERSIONS, help="of models and corpora: version of the text normaliser (plain-1)"
+    )
+    parser.add_argument(
+        "--unit", choices=("word", "character"), help="likewise: what errors are counted in (word)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="likewise: write all of it as JSON")
     parser.add_argument(
@@ -122,9 +128,10 @@ def _matrix(options: argparse.Namespace) -> int:
 def _check_alone(options: argparse.Namespace) -> None:
     from asr.errors import RunError
 
-    if options.part == "train" or options.out is not None:
-        option = "--part train" if options.part == "train" else "--out"
-        raise RunError(f"{option} is for models and corpora: asr evaluate MODEL... CORPUS...")
+    given = ["--part train"] if options.part == "train" else []
+    given += [f"--{name.replace('_', '-')}" for name in _OF_MATRIX if getattr(options, name)]
+    if given:
+        raise RunError(f"{given[0]} is for models and corpora: asr evaluate MODEL... CORPUS...")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -128,6 +128,8 @@ def _live(options: argparse.Namespace, rate: int) -> "Live":
 
 def _source(options: argparse.Namespace) -> tuple[Source, int, str]:
     """What is listened to, its rate in Hz, and what it is called."""
+    from asr.errors import AsrError
+
     if options.file is None:
         from asr.transcribe.live.microphone import Microphone, find_device
 
@@ -136,6 +138,8 @@ def _source(options: argparse.Namespace) -> tuple[Source, int, str]:
     from asr.transcribe.live.source import Piped, Played
 
     if options.file == STDIN:
+        if sys.stdin is None:
+            raise AsrError("standard input: it is closed; give a sound file, or pipe raw samples to it")
         return Piped(sys.stdin.fileno(), options.rate), options.rate, "standard input"
     played = Played(options.file, options.speed)
     return played, played.sample_rate, options.file

@@ -3,7 +3,9 @@
 import json
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,24 +51,27 @@ class JsonLines:
 
 def json_of(update: "Update") -> dict[str, Any]:
     """What a line says. Seconds since the beginning, to the millisecond."""
+    from asr.transcribe.files.formats import word_json
     from asr.transcribe.live.update import Final
 
-    words = [
-        {
-            "word": word.word,
-            "start": round(word.start, 3),
-            "end": round(word.end, 3),
-            "confidence": None if word.confidence is None else round(word.confidence, 4),
-        }
-        for word in update.words
-    ]
     kind = "final" if isinstance(update, Final) else "partial"
     found = {"type": kind, "text": update.text, "start": round(update.start, 3)}
     if isinstance(update, Final):
         found |= {"end": round(update.end, 3), "pause": update.pause}
-    return found | {"words": words}
+    return found | {"words": [word_json(word) for word in update.words]}
 
 
 def _fitting(text: str, width: int) -> str:
-    """The end of a text that is too long for the line."""
-    return text if len(text) <= width else f"…{text[len(text) - width + 1 :]}"
+    """The end of a text that is too long for the line: where it wrapped, `CLEAR` would leave the line above."""
+    columns = list(accumulate(_columns(character) for character in reversed(text)))
+    if not columns or columns[-1] <= width:
+        return text
+    count = sum(wide < width for wide in columns)  # one column is for the sign that there is more
+    return f"…{text[len(text) - count :]}"
+
+
+def _columns(character: str) -> int:
+    """How many a terminal gives it: Chinese, Japanese and Korean characters take two, marks that combine none."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -200,7 +200,7 @@ def _cells(model: "Listed") -> list[str]:
         f"{model.vocabulary} {model.tokens}",
         reads,
         "yes" if model.confidence else "",
-        "" if model.test_wer is None else f"{model.test_wer:.2%}",
+        "" if model.test_wer is None else f"{model.test_wer:.2%}" + " (CER)" * (model.unit != "word"),
         model.weights[:12],
     ]
 

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_some,
         default=3,
         metavar="N",
-        help="utterances whose sound is put into the page (3); 0 for none, 50 at most",
+        help="utterances whose sound is put into the page (3); 0 for none, 20 at most",
     )
 
 
@@ -44,6 +44,6 @@ def call(options: argparse.Namespace) -> int:
 
 
 def _some(text: str) -> int:
-    if not text.isdecimal() or int(text) > 50:
-        raise argparse.ArgumentTypeError(f"expected a number of utterances, 0 to 50, got {text!r}")
+    if not text.isdecimal() or int(text) > 20:
+        raise argparse.ArgumentTypeError(f"expected a number of utterances, 0 to 20, got {text!r}")
     return int(text)

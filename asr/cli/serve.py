@@ -15,6 +15,7 @@ from asr.cli.arguments import add_device, add_workers, positive, workers_of
 
 NAME = "serve"
 TOKEN = "ASR_SERVE_TOKEN"
+KEPT = "32"
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "websockets", "prometheus_client")  # of the extra `serve`
 
 
@@ -81,6 +82,9 @@ def call(options: argparse.Namespace) -> int:
         if importlib.util.find_spec(name) is None:
             raise AsrError(f"asr serve needs {name}: pip install 'attest-asr[serve]'")
     numerics.pin()
+    # Before torch is loaded. oneDNN keeps what it made for each size of batch, a thousand of them by default; nearly
+    # each batch here has a size of its own, so that would be hundreds of megabytes for 2 % of the time.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KEPT)
     from asr.serve.models import load_models
     from asr.serve.reports import say
     from asr.serve.run import serve

@@ -20,7 +20,9 @@ LEAST = 100_000  # bytes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a corpus as recipes name it: an4, ..., or manifest")
     parser.add_argument("--corpus", type=Path, metavar="PATH", help="its archive or folder")
-    parser.add_argument("--parts", nargs="+", default=[], metavar="PART", help="of a corpus of several archives")
+    parser.add_argument(
+        "--parts", nargs="+", default=[], metavar="PART", help="of a corpus of several archives"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="a new folder for the shards"
     )

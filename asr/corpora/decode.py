@@ -208,5 +208,8 @@ def _refuse_twice(
             if key in twice:
                 named = utterances[row].id
                 if named in seen:
-                    raise CorpusError(f"{folder}: {named} is in {seen[named]} and again in {split}")
+                    raise CorpusError(
+                        f"{folder}: {named} is in {seen[named]} and again in {split}; each utterance needs an "
+                        "id of its own: remove one, or give it another"
+                    )
                 seen[named] = split

@@ -7,7 +7,6 @@ left-out.jsonl, and prepared.json, which says what it was made from.
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import fsum
@@ -17,6 +16,7 @@ from typing import Any
 from asr.corpora.decode import BrokenFile, decode_all
 from asr.corpora.exchange import Imported, Options, get_form
 from asr.corpora.exchange.form import ALL, put_together, split_of
+from asr.corpora.exchange.ids import named_by_folder, told_apart
 from asr.corpora.holdout import hold_out
 from asr.corpora.lock import split_lock
 from asr.corpora.prepared import PreparedCorpus
@@ -92,18 +92,8 @@ def _parted(name: str, found: Imported, held: HoldOut | None) -> Splits:
         raise CorpusError(
             f"{name}: there is a test part already; leave out --test-speakers and --test-utterances"
         )
-    return _told_apart({split: splits[split] for split in SPLITS if split in splits})
-
-
-def _told_apart(splits: Mapping[str, Sequence[Utterance]]) -> Splits:
-    """Where lists of several parts have the same name for theirs (clip-1, clip-2, ...), the part goes in front."""
-    parts = Counter(
-        name for utterances in splits.values() for name in {utterance.id for utterance in utterances}
-    )
-    return {
-        split: [replace(each, id=f"{split}/{each.id}") if parts[each.id] > 1 else each for each in utterances]
-        for split, utterances in splits.items()
-    }
+    named = named_by_folder({split: splits[split] for split in SPLITS if split in splits})
+    return told_apart(named)
 
 
 def _held_out(
@@ -231,7 +221,12 @@ def export_recordings(sources: Sequence[Path], name: str, folder: Path) -> tuple
             raise CorpusError(str(error)) from None
         splits.setdefault(split_of(path.stem) or ALL, []).extend(utterances)
     _make(folder)
-    return splits, form.write(folder, splits)
+    try:
+        return splits, form.write(folder, splits)
+    except BaseException:  # a part of the lists is of use to nobody
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
 
 
 def _written() -> list[str]:

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from asr.decoding.bundled import bundled_decoder, reader_of
 from asr.decoding.reader import GREEDY
-from asr.errors import TokenizerError
+from asr.errors import CorpusError, TokenizerError
 from asr.evaluation.decode import decode, log_probs_alone
 from asr.manifest import Utterance
 from asr.model.bundle import Bundle, load_bundle
 from asr.recipe import Score as ScoreSettings
-from asr.scoring import Score, score
+from asr.scoring import Score, Unit, score
 from asr.text import normalise
 from asr.tokenizer import CharacterTokenizer, Tokenizer
 
@@ -105,6 +105,7 @@ def evaluate_on(
     corpus: SpokenPart,
     *,
     text: str = "plain-1",
+    unit: Unit = "word",
     which: Literal["greedy", "beam"] = "greedy",
     workers: int = 1,
     bootstrap: int = 10_000,
@@ -114,23 +115,29 @@ def evaluate_on(
 
     Args:
         text: version of the normaliser, of references and hypotheses.
+        unit: what errors are counted in.
         which: beam is the search that the model carries.
 
     Raises:
         AudioError: a file cannot be read; names it.
         BundleError: it carries no search and one was asked for.
+        CorpusError: nothing is said in it.
     """
     utterances, tokenizer = corpus.utterances, model.bundle.tokenizer
-    heard = _texts(model, utterances, which, workers, partial(progress, f"{model.name} on {corpus.name}"))
     references = [normalise(utterance.text, text) for utterance in utterances]
+    if not any(references):
+        raise CorpusError(
+            f"{corpus.name}: none of its {len(utterances)} utterances has a text, so nothing can be scored"
+        )
+    heard = _texts(model, utterances, which, workers, partial(progress, f"{model.name} on {corpus.name}"))
     written = [normalise(hypothesis, text) for hypothesis in heard]
     outside = sum(_outside(reference, tokenizer) for reference in references)
     return Cell(
         model.name,
         corpus.name,
         which,
-        score(list(zip(references, written, strict=True)), bootstrap=bootstrap),
-        score([(u.text, each) for u, each in zip(utterances, heard, strict=True)], bootstrap=1),
+        score(list(zip(references, written, strict=True)), bootstrap=bootstrap, unit=unit),
+        score([(u.text, each) for u, each in zip(utterances, heard, strict=True)], bootstrap=1, unit=unit),
         outside,
         sum(len("".join(reference.split())) for reference in references),
         tuple(heard),

@@ -35,6 +35,7 @@ class Listed:
     confidence: bool = False  # whether it carries an estimator of confidence
     weights: str = ""  # SHA-256 of weights.safetensors
     test_wer: float | None = None  # of its own way to read, as the record says; None without one
+    unit: str = "word"  # that its errors are counted in
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder)}
@@ -92,21 +93,21 @@ def listed(bundle: Path, model: str) -> Listed:
             language_model=LANGUAGE_MODEL in needed_files(bundle),
             confidence=bool(description.confidence),
             weights=description.weights,
-            test_wer=_wer(bundle, description),
+            **_rate(bundle, description),
         )
     except (AsrError, OSError) as error:
         return Listed(model, bundle, fault=str(error))
 
 
-def _wer(bundle: Path, description: Description) -> float | None:
+def _rate(bundle: Path, description: Description) -> dict[str, Any]:
     record = record_beside(bundle)
     if record is None:
-        return None
+        return {}
     try:
         found = test_result(read_record(record), description)
     except AsrError:  # a model works without its record; `asr models check` says what is wrong with it
-        return None
-    return found.wer if found is not None else None
+        return {}
+    return {"test_wer": found.wer, "unit": found.unit} if found is not None else {}
 
 
 def _bundle_of(folder: Path) -> Path | None:

@@ -16,6 +16,7 @@ from asr.text import normalise
 
 LISTED = 200  # utterances, speakers or tokens that a table names
 BARS = 30
+READ = 20_000  # texts of a part that are read, at even distances where there are more
 _TONES = {"train": "t0", "dev": "t1", "test": "t2"}
 
 
@@ -49,6 +50,10 @@ def _corpus(runs: Sequence[Run], several: bool) -> Html:
     )
     if run.utterances:
         lengths = element("div", *_lengths(run), class_="grid")
+        if any(len(each) > READ for each in run.utterances.values()):
+            lengths = join(
+                [lengths, note(f"Words and symbols are counted in {READ:,} texts of a part or fewer.")]
+            )
     shown_parts = [heading, element("p", said), _parts(corpus), lengths, _speakers(run), _symbols(run)]
     return join([*shown_parts, *_left_out(corpus), *_shared(corpus)])
 
@@ -72,10 +77,7 @@ def _parts(corpus: CorpusUsed) -> Html:
 def _lengths(run: Run) -> Iterator[Html]:
     seconds = {part: [each.duration for each in run.utterances[part]] for part in PARTS}
     yield _histogram("Length of utterances", seconds, "seconds")
-    version = run.record.recipe.text
-    words = {
-        part: [len(normalise(each.text, version).split()) for each in run.utterances[part]] for part in PARTS
-    }
+    words = {part: [len(text.split()) for text in texts] for part, texts in _texts(run).items()}
     yield _histogram("Words of utterances", words, "words")
 
 
@@ -127,14 +129,23 @@ def _speakers(run: Run) -> Html | None:
 def _symbols(run: Run) -> Html | None:
     if not run.utterances:
         return None
-    version = run.record.recipe.text
-    texts = {part: [normalise(each.text, version) for each in run.utterances[part]] for part in PARTS}
+    texts = _texts(run)
     characters = {part: Counter("".join(each)) for part, each in texts.items()}
     tables = [_counts("Characters of the normalised texts", characters)]
     if run.tokenizer:
         tokens = {part: Counter(_tokens(run, each)) for part, each in texts.items()}
         tables.append(_counts(f"Tokens ({run.record.recipe.tokenizer.kind}, {run.tokenizer.size})", tokens))
     return element("div", *tables, class_="grid")
+
+
+def _texts(run: Run) -> dict[str, list[str]]:
+    """Normalised, of each part; of a large one as many as can be read in a moment."""
+    found = {}
+    for part in PARTS:
+        utterances, version = run.utterances[part], run.record.recipe.text
+        rows = range(0, len(utterances), max(1, -(-len(utterances) // READ)))
+        found[part] = [normalise(utterances[row].text, version) for row in rows]
+    return found
 
 
 def _tokens(run: Run, texts: Sequence[str]) -> Iterator[str]:

@@ -52,7 +52,9 @@ def typical(runs: Sequence[Run], but: Sequence[str], count: int = TYPICAL) -> li
 def _about(runs: Sequence[Run]) -> Html:
     ways = {run.how for run in runs}
     how = ways.pop() if len(ways) == 1 else "; ".join(f"{run.label}: {run.how}" for run in runs)
-    warning = " Whoever chooses the next recipe by this should look at dev instead (--part dev): test is to be used once."
+    warning = (
+        " Whoever chooses recipes by this should look at dev instead (--part dev): test is to be used once."
+    )
     return note(
         f"Part: {runs[0].part}. What is shown was heard by {how}.{warning * (runs[0].part == 'test')}"
     )
@@ -172,16 +174,17 @@ def _utterances(runs: Sequence[Run]) -> Html | None:
     parts: list[Html | None] = [
         element("h3", "Worst utterances"),
         _legend(),
-        *(utterance(name, heard, aligned) for name in worst),
+        _listed(worst, heard, aligned),
         element("h3", "Typical utterances"),
         note("At even distances among all the others, in the order of their ids."),
-        *(utterance(name, heard, aligned) for name in mostly),
+        _listed(mostly, heard, aligned),
     ]
     if rest:
         count = len(wrong) - len(worst)
         more = note(f"and {count - MORE:,} more") if count > MORE else None
-        shown_rest = [utterance(name, heard, aligned) for name in rest]
-        parts.append(folded(f"All other utterances with errors ({count:,})", *shown_rest, more))
+        parts.append(
+            folded(f"All other utterances with errors ({count:,})", _listed(rest, heard, aligned), more)
+        )
     return join(parts)
 
 
@@ -189,6 +192,14 @@ def _aligned(run: Run) -> Mapping[str, list[Step]]:
     unit = run.record.recipe.score.unit
     pairs = [(each.reference, each.hypothesis) for each in run.heard.values()]
     return dict(zip(run.heard, align_words(pairs, unit), strict=True))
+
+
+def _listed(
+    names: Sequence[str], runs: Sequence[Run], aligned: Mapping[str, Mapping[str, list[Step]]]
+) -> Html:
+    """Utterances; of a single run two in a row, of several each run has its place."""
+    shown_all = (utterance(name, runs, aligned) for name in names)
+    return element("div", *shown_all, class_="pairs" if len(runs) == 1 else None)
 
 
 def utterance(name: str, runs: Sequence[Run], aligned: Mapping[str, Mapping[str, list[Step]]]) -> Html:

@@ -18,7 +18,8 @@ from asr.runs.record import Outcome, Record, Result
 from asr.tokenizer import Tokenizer, tokenizer_from_json
 
 PARTS = ("train", "dev", "test")
-_PLACE = re.compile(r"(?:[A-Za-z]:)?(?<![\w.:/<])[/\\](?:[^/\\\s'\",;:<>]+[/\\])+")
+# An absolute path up to its last separator; rather too much is taken than too little.
+_PLACE = re.compile(r"(?<![\w.:/\\…])(?:[A-Za-z]:[/\\]|/(?=[^\s/]))[^\n'\",;:<>]*[/\\]")
 
 
 @dataclass(frozen=True)

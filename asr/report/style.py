@@ -7,7 +7,8 @@ STYLE = """
 --warn-soft:#fbf0d8;
 --ins-soft:#e3ecfa;--ins:#1f5fa8;
 --t0:#2368b5;--t1:#c8501e;--t2:#188a6b;--t3:#9a4aa8;--t4:#b3830a;--t5:#5a6675}
-@media(prefers-color-scheme:dark){:root{--page:#12151a;--card:#1a1f26;--ink:#e5e9ee;--quiet:#98a4b3;--line:#2d343d;
+@media screen and (prefers-color-scheme:dark){:root{--page:#12151a;--card:#1a1f26;--ink:#e5e9ee;--quiet:#98a4b3;
+--line:#2d343d;
 --grid:#272e37;--link:#86b8f2;--good:#63cd97;--bad:#f48a80;--warn:#e6b860;--good-soft:#173528;--bad-soft:#431f1c;
 --warn-soft:#3a2e14;--ins-soft:#1b2e49;--ins:#8fbcf3;
 --t0:#6fb0f5;--t1:#f58d5e;--t2:#4fcaa5;--t3:#d18ade;--t4:#e3ba4f;--t5:#a5b1bf}}
@@ -76,7 +77,7 @@ svg .end{font-size:11px}
 .t5{--tone:var(--t5)}
 .l0{--tone:#59359c}.l1{--tone:#6341ad}.l2{--tone:#5a55bd}.l3{--tone:#4a6bc4}.l4{--tone:#3a80c0}.l5{--tone:#2f93b1}
 .l6{--tone:#2ba39a}.l7{--tone:#3cae7d}.l8{--tone:#63b35d}.l9{--tone:#94b23f}.l10{--tone:#c3a62f}.l11{--tone:#e0912f}
-@media(prefers-color-scheme:dark){.l0{--tone:#8a66d6}.l1{--tone:#8f75e0}.l2{--tone:#8488e8}}
+@media screen and (prefers-color-scheme:dark){.l0{--tone:#8a66d6}.l1{--tone:#8f75e0}.l2{--tone:#8488e8}}
 .curve,.leader,.span{stroke:var(--tone)}.mark,rect.bar{fill:var(--tone)}.mark{stroke:var(--card);stroke-width:1.5}
 .mark.hollow{fill:var(--card);stroke:var(--tone);stroke-width:2.2}.span.hollow{opacity:.55}
 svg text.end,svg text.name[class*=" t"]{fill:var(--tone)}
@@ -107,7 +108,10 @@ visibility:hidden}
 .k6{--tone:#5b9f35}.k7{--tone:#6d6be0}.k8{--tone:#2097ad}.k9{--tone:#c9533f}.k10{--tone:#8d8f20}.k11{--tone:#9c6bd3}
 @media(max-width:640px){header,main,footer{padding-left:12px;padding-right:12px}section{padding:16px 14px}
 h1{font-size:25px}}
-@media print{:root{--page:#fff;--card:#fff;--ink:#000;--quiet:#444;--line:#bbb;--grid:#ddd;color-scheme:light}
+@media print{details:not([open]){display:none}.grid{grid-template-columns:1fr 1fr;gap:10px 18px}
+table{font-size:10px}
+.results{min-width:0}th,td{padding:2px 10px 2px 0}figcaption,p,.legend-runs{font-size:11px}.hearing svg{min-width:0}
+:root{--page:#fff;--card:#fff;--ink:#000;--quiet:#444;--line:#bbb;--grid:#ddd;color-scheme:light}
 body{font-size:11px}nav,audio,.skip{display:none}section{border:0;padding:0;margin-top:20px}
 figure,tr,.utterance,.tile{break-inside:avoid}.wide{overflow:visible}*{print-color-adjust:exact;
 -webkit-print-color-adjust:exact}

@@ -106,7 +106,8 @@ def _summary(record: Record, corpus: CorpusUsed, title: str) -> str:
 def _results(record: Record) -> Iterator[str]:
     unit = record.results["test"].unit
     rate = "WER" if unit == "word" else "CER"
-    yield f"| part | decoding | {rate} | 95 % interval | errors / {unit}s | CER | utterances with errors |"
+    other = "CER" if unit == "word" else "CER with spaces"
+    yield f"| part | decoding | {rate} | 95 % interval | errors / {unit}s | {other} | utterances with errors |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for part in ("test", "dev"):
         for how, result in _decoded(record, part):

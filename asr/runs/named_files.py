@@ -37,8 +37,9 @@ def find_files(recipe: Recipe, folders: Sequence[Path], *, of_training: bool = F
         there = next((place for place in places if place.is_file()), None)
         if there is None:
             looked = ", ".join(dict.fromkeys(str(place) for place in places)) or "no folder"
+            what = "model" if key == MODEL else "file"
             raise RecipeError(
-                f"{key}: no file {name!r} (looked for {looked}); name its folder with --files FOLDER"
+                f"{key}: no {what} {name!r} (looked for {looked}); name its folder with --files FOLDER"
             )
         found[name] = there
     return found

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import by_hand
@@ -10,8 +11,9 @@ import miniature
 import pytest
 from by_hand import FEW, claims, moved, of_format_1, other_bits, outcomes, record, with_key, with_part
 
-from asr.claims.compare import compare, groups, other_transcripts
+from asr.claims.compare import Group, compare, groups, other_transcripts
 from asr.claims.given import Given, read_given
+from asr.cli.comparison import print_groups, print_rates
 from asr.errors import RunError
 from asr.evaluation.mapsswe import mapsswe
 from asr.evaluation.significance import Paired, bootstrap, matched_pairs, mcnemar
@@ -163,6 +165,27 @@ def test_segments_are_made_of_the_texts_of_both(pair: tuple[Path, Path]) -> None
     alone = compare(read_given(pair[0] / "record.json"), read_given(pair[1])).tests
     assert alone is not None
     assert alone.segments is None
+
+
+def by_character(run: Given) -> Given:
+    result = run.record.results["test"].model_copy(update={"unit": "character"})
+    results = {**run.record.results, "test": result}
+    return replace(run, record=run.record.model_copy(update={"results": results}))
+
+
+def test_where_errors_are_counted_in_characters(
+    pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two hypotheses have "GO" in addition: four characters. What is printed says so."""
+    first, second = (by_character(read_given(folder)) for folder in pair)
+    found = compare(first, second)
+    assert found.tests is not None and found.tests.segments is not None
+    assert found.tests.segments.second_errors == found.tests.segments.first_errors + 4
+    print_rates([first])
+    out = capsys.readouterr().out
+    assert "by character test" in out and "errors / characters" in out and "WER" not in out
+    print_groups([Group("zh", [1, 2], [0.1, 0.2], 1, [], "character")])
+    assert "mean CER 15.00%" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["not JSON\n", '{"id": "a"}\n', "[1]\n", b"\xff\xfe\n"])

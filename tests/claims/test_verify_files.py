@@ -15,7 +15,7 @@ from asr.claims.verify import verify
 
 LISTED = (
     *("recipe.toml", "metrics.jsonl", "hypotheses/dev.jsonl", "hypotheses/test.jsonl"),
-    *("model/model.json", "model/weights.safetensors"),
+    *("model/model.json", "model/weights.safetensors", "model/README.md"),
 )
 MANIFESTS = tuple(f"manifests/{part}.jsonl" for part in ("train", "dev", "test"))
 
@@ -108,7 +108,7 @@ def test_a_folder_that_is_a_link(run: Path, tmp_path: Path) -> None:
     (run / "model").rename(tmp_path / "elsewhere")
     (run / "model").symlink_to(tmp_path / "elsewhere")
     found = codes(verify(run))
-    assert found == {"model/model.json": "not-a-file", "model/weights.safetensors": "not-a-file"}
+    assert found == dict.fromkeys((name for name in LISTED if name.startswith("model/")), "not-a-file")
 
 
 def test_a_file_that_cannot_be_read(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

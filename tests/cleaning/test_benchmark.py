@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from asr.manifest import write_manifest
@@ -14,6 +15,7 @@ from asr.utterance import Utterance
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 def test_copies_are_counted(tmp_path: Path) -> None:
     utterances = []
     for number in range(4):

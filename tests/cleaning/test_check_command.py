@@ -160,3 +160,11 @@ def test_interrupted_it_ends_soon_and_goes_on(corpus: Path) -> None:
         assert "Traceback" not in errors
     known = Known(base)
     assert sum(known.find(Stretch(one.audio_filepath, 0.0, 0.0)) is not None for one in many) >= TOGETHER
+
+
+def test_a_folder_that_was_prepared(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`asr prepare` leaves a list beside the manifests that is none."""
+    made = tmp_path / "made"
+    assert main(["prepare", "nemo", str(corpus), "--out", str(made), "--cache", str(tmp_path / "cache")]) == 0
+    assert call(made) == 0
+    assert "4 utterances (test 1, train 3)" in capsys.readouterr().out

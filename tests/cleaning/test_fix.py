@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr.cleaning.check import Part, Report, read_part
-from asr.cleaning.fix import LEFT_OUT, MENDED, Plan, write_cleaned
+from asr.cleaning.fix import LEFT_OUT, MENDED, Plan, check_folder, write_cleaned
 from asr.cleaning.kinds import Finding
 from asr.errors import CorpusError, ManifestError, StorageError
 
@@ -90,8 +90,11 @@ def test_refusals(parts: tuple[Part, ...], tmp_path: Path) -> None:
     (tmp_path / "full" / "a").touch()
     with pytest.raises(CorpusError, match="not an empty folder"):
         write_cleaned(report(parts), tmp_path / "full", Plan())
-    with pytest.raises(StorageError, match="cannot be written"):
-        write_cleaned(report(parts), tmp_path / "full" / "a" / "new", Plan())
+    for place in (tmp_path / "full" / "a" / "new", Path("/proc/asr/new")):
+        with pytest.raises(StorageError, match="cannot be written"):
+            check_folder(place)
+        with pytest.raises(StorageError, match="cannot be written"):
+            write_cleaned(report(parts), place, Plan())
     parts[0].path.write_text("{}\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="it has changed while it was checked"):
         write_cleaned(report(parts), tmp_path / "new", Plan())

@@ -82,12 +82,12 @@ def test_into_a_copy_of_the_model(
     assert main([*words, "-o", str(file), "--bundle", str(tmp_path / "again")]) == 0
     capsys.readouterr()
     names = sorted(path.name for path in bundle.iterdir())
-    assert names == ["confidence.json", "model.json", "record.json", "weights.safetensors"]
+    assert names == ["README.md", "confidence.json", "model.json", "record.json", "weights.safetensors"]
     assert (bundle / "confidence.json").read_bytes() == file.read_bytes()
     assert all((bundle / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
     assert {path: path.read_bytes() for path in confused.rglob("*") if path.is_file()} == before
     assert main(["models", "check", str(bundle)]) == 0
-    assert ": whole: 4 files, " in capsys.readouterr().out
+    assert ": whole: 5 files, " in capsys.readouterr().out
 
     assert f"{bundle}: already there" in complaint(*words, "--bundle", bundle)
     assert "give -o FILE, or --bundle FOLDER" in complaint(*words)

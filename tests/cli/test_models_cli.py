@@ -112,7 +112,8 @@ def test_check(
 ) -> None:
     said(capsys, "unpack", packed)
     out = said(capsys, "check", packed, run, run / "model", "mini")
-    assert out.count(": whole: 3 files, ") == out.count(" parameters, WER ") == 4
+    whole = f": whole: {len(files_of(run / 'model')) + 1} files, "  # and the record of the run
+    assert out.count(whole) == out.count(" parameters, WER ") == 4
     digests = {line for line in out.splitlines() if line.startswith("digest ")}
     assert digests == {line for line in said(capsys, "unpack", packed).splitlines() if "digest" in line}
     assert digests == {f"digest {told(capsys, 'check', packed)[0]['digest']}"} and len(digests) == 1
@@ -266,6 +267,15 @@ def test_mistakes(run: Path, packed: Path, models: Path, tmp_path: Path, complai
     )
     (tmp_path / "folder.tar").mkdir()
     assert "is a folder" in complaint("models", "pack", run, "-o", tmp_path / "folder.tar")
+    (tmp_path / "link.tar").symlink_to("nowhere")  # packing would replace it
+    assert "already there" in complaint("models", "pack", run, "-o", tmp_path / "link.tar")
+    long = "n" * 300
+    assert "cannot be written: File name too long" in complaint("models", "pack", run, "-o", f"{long}.tar")
+    assert "cannot be read: File name too long" in complaint(
+        "models", "unpack", f"{long}.tar", "--to", tmp_path / "m"
+    )
+    assert "no model here" in complaint("models", "check", long)
+    assert "no such folder" in complaint("models", "list", long)
     assert "cannot be the name of a model" in complaint("models", "unpack", packed, "--name", "../x")
     assert "is a folder" in complaint("models", "unpack", run)
     assert "a packed model; unpack it once" in complaint("transcribe", "x.wav", "--model", packed)

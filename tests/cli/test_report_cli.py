@@ -26,4 +26,4 @@ def test_mistakes_are_told_in_one_line(run: Path, tmp_path: Path, capsys: pytest
     assert "cannot be written" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["report", str(run), "--audio", "many"])
-    assert "0 to 50" in capsys.readouterr().err
+    assert "0 to 20" in capsys.readouterr().err

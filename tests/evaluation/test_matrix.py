@@ -9,7 +9,7 @@ import pytest
 
 from asr.cli.main import main
 from asr.cli.matrix import parted
-from asr.errors import RunError
+from asr.errors import CorpusError, RunError
 from asr.evaluation.matrix import Heard, SpokenPart, evaluate_on
 from asr.manifest import read_manifest, write_manifest
 from asr.runs.record import read_record
@@ -76,8 +76,12 @@ def test_what_is_neither_a_model_nor_a_corpus(trained: tuple[Path, Path]) -> Non
         (["{run}", "{run}"], "expected models and corpora, got 2 and 0"),
         (["an4", "fsdd"], "got 0 and 2"),
         (["{run}", "an4=/nowhere.tar.gz"], "/nowhere.tar.gz"),
-        (["{run}", "an4", "--part", "dev"], "holds out of its own corpus"),
+        (
+            ["{run}", "an4={corpus}", "--any-corpus", "--part", "dev"],
+            "has no dev part; it has train, test; what a recipe holds out",
+        ),
         (["{run}", "an4", "--lm", "x.arpa", "--decoder", "beam"], "--lm is for one run"),
+        (["{run}", "--text", "en-1"], "--text is for models and corpora"),
         (["{run}", "--part", "train"], "--part train is for models and corpora"),
     ],
 )
@@ -88,6 +92,46 @@ def test_mistakes(
     arguments: list[str],
     message: str,
 ) -> None:
-    given = [each.format(run=trained[1]) for each in arguments]
+    given = [each.format(run=trained[1], corpus=trained[0]) for each in arguments]
     assert main(["evaluate", *given, "--cache", str(tmp_path)]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_development_part_of_its_own_by_character(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = list(read_manifest(trained[1] / "manifests" / "test.jsonl"))[:3]
+    for number, split in enumerate(("train", "dev", "test")):
+        write_manifest(tmp_path / f"{split}.jsonl", spoken[number : number + 1])
+    given = [
+        str(trained[1]),
+        f"manifest={tmp_path}",
+        "--part",
+        "dev",
+        "--text",
+        "zh-1",
+        "--unit",
+        "character",
+    ]
+    assert (
+        main(["evaluate", *given, "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "m.json")]) == 0
+    )
+    out = capsys.readouterr().out
+    assert "errors / characters" in out and "by character" in out and "WER" not in out
+    tree = json.loads((tmp_path / "m.json").read_text())
+    assert (tree["part"], tree["text"], tree["cells"][0]["unit"]) == ("dev", "zh-1", "character")
+    letters = len("".join(spoken[1].text.split()))
+    assert tree["cells"][0]["words"]["reference_length"] == letters
+
+
+def test_an_unknown_version_of_texts(trained: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(trained[1]), "an4", "--text", "en-9"])
+    assert "invalid choice: 'en-9' (choose from 'plain-1', 'basic-1'" in capsys.readouterr().err
+
+
+def test_nothing_is_said(trained: tuple[Path, Path]) -> None:
+    first = next(iter(read_manifest(trained[1] / "manifests" / "test.jsonl")))
+    silent = SpokenPart("silent", [replace(first, text="?!")], "", {})
+    with pytest.raises(CorpusError, match="silent: none of its 1 utterances has a text"):
+        evaluate_on(Heard.of("m", trained[1] / "model"), silent, text="basic-1")

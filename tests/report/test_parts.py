@@ -108,12 +108,9 @@ def test_the_worst_are_those_with_most_errors_in_all_runs() -> None:
 def test_ticks_are_round() -> None:
     assert linear_ticks(0, 10) == [0, 2, 4, 6, 8, 10]
     assert linear_ticks(0.013, 0.061) == pytest.approx([0.02, 0.03, 0.04, 0.05, 0.06])
-    assert log_ticks(0.04, 30) == [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20] or log_ticks(0.04, 30) == [
-        0.1,
-        1,
-        10,
-    ]
-    assert [number(each) for each in (0, 0.0005, 0.25, 12_345, 1e7)] == ["0", "5e-4", "0.25", "12,345", "1e7"]
+    assert log_ticks(0.04, 4) == pytest.approx([0.05, 0.1, 0.2, 0.5, 1, 2])
+    assert log_ticks(0.04, 30) == pytest.approx([0.1, 1, 10])
+    assert [number(each) for each in (0, 1e-5, 0.25, 12_345, 1e7)] == ["0", "1e-5", "0.25", "12,345", "1e7"]
     assert number(0.0525, percent=True) == "5.25%"
 
 
@@ -122,7 +119,7 @@ def test_scales_by_hand() -> None:
     assert Scale(0.01, 100, 0, 40, log=True)(1) == pytest.approx(20)
     assert Scale(0.01, 100, 0, 40, log=True)(0) == 0
     assert covering([]) == (0, 1)
-    assert covering([3.0, 3.0], zero=True) == (0, pytest.approx(3.12))
+    assert covering([3.0, 3.0], zero=True) == pytest.approx((0, 3.12))
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=12))

@@ -159,7 +159,7 @@ def test_another_model_of_that_name_is_refused(corpus: Path, source: Path, tmp_p
         ),
         ({}, {"model__hidden": 8}, "model.hidden is 8 here and 16 there"),
         ({}, {"front_end__mels": 24}, "front_end.mels is 24 here and 20 there"),
-        ({"from": "nowhere"}, {}, "init.from: no file 'nowhere' .*--files"),
+        ({"from": "nowhere"}, {}, "init.from: no model 'nowhere' .*--files"),
     ],
 )
 def test_what_cannot_be_begun_with(

@@ -87,6 +87,7 @@ def test_everything_is_there_and_nothing_else(done: tuple[Path, Record, Told]) -
     kept = {
         "recipe.toml",
         "metrics.jsonl",
+        "model/README.md",
         "model/model.json",
         "model/weights.safetensors",
         "hypotheses/dev.jsonl",

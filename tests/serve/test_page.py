@@ -47,6 +47,7 @@ def stand_in() -> Iterator[StandIn]:
 def page(browser: Any, stand_in: StandIn, sound: Path) -> Iterator[Any]:
     """A page that shows the transcript."""
     with page_of(browser, stand_in.url) as found:
+        until(found, "document.querySelector('#model').value === 'small'")  # what the server has is known
         found.set_input_files("#files", sound)
         found.wait_for_selector(".word")
         yield found
@@ -132,7 +133,11 @@ def test_each_format_is_downloaded_with_the_name_of_the_file(page: Any) -> None:
     ]
     assert tree["segments"][1]["confidence"] == pytest.approx((0.97 + 0.6) / 2)
     assert tree["words"] == [word for segment in tree["segments"] for word in segment["words"]]
-    assert (tree["duration"], tree["language"], tree["text"]) == (6.0, "und", "go forward ten meters stop now")
+    assert (tree["duration"], tree["language"], tree["text"]) == (
+        6.0,
+        "und",
+        "go forward ten meters stop now",
+    )
 
 
 def test_deleting_all_words_can_be_undone_by_keyboard(page: Any) -> None:

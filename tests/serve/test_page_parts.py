@@ -199,7 +199,10 @@ def test_what_is_put_in_at_the_end_is_within_the_file(blank: Any) -> None:
         }""",
         answer_of([("go", 0.5, 1.8, 0.9)], duration=2.0),
     )
-    assert [(word["word"], word["start"], word["end"]) for word in found] == [("go", 0.5, 1.8), ("on", 1.8, 2.0)]
+    assert [(word["word"], word["start"], word["end"]) for word in found] == [
+        ("go", 0.5, 1.8),
+        ("on", 1.8, 2.0),
+    ]
 
 
 # Luminance and contrast as WCAG 2.2 defines them, of every text that is shown, against what is painted behind it.

@@ -121,6 +121,18 @@ def strongest(samples: np.ndarray, rate: int) -> float:
     return float(np.argmax(power)) * rate / len(samples)
 
 
+def test_a_recording_that_cannot_begin_says_why(browser: Any) -> None:
+    with stand_in.standing_in({}) as found, page_of(browser, found.url, faults=True) as page:
+        page.evaluate(
+            """() => (AudioWorklet.prototype.addModule = async () => {
+              throw new DOMException("Unable to load a worklet's module.", "AbortError");
+            })"""
+        )
+        page.get_by_role("button", name="Record", exact=True).click()
+        page.locator("#record-note").get_by_text("Is the server still running?").wait_for()
+        assert page.get_by_role("button", name="Record", exact=True).is_enabled()
+
+
 def test_a_microphone_that_is_unplugged_ends_the_recording(browser: Any) -> None:
     answer = stand_in.answer_of([("go", 0.1, 0.5, 0.9)], duration=0.5)
     with stand_in.standing_in(answer) as found, page_of(browser, found.url, faults=True) as page:

@@ -27,8 +27,9 @@ def long_file(recordings: list[Path]) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_server(run_folder: Path) -> Iterator[Served]:
+    """The last test stops it."""
     with served([run_folder], "--workers", "1", "--stop-time", "60") as started:
         yield started
 
@@ -55,25 +56,6 @@ def running(server: Served) -> int:
     return round(float(line.split()[1]))
 
 
-def test_what_is_under_way_is_finished_and_nothing_new_is_taken(own_server: Served, long_file: bytes) -> None:
-    answers: list[bytes] = []
-
-    def first() -> None:
-        answers.append(ask(own_server, long_file))
-
-    asking = threading.Thread(target=first)
-    asking.start()
-    until(lambda: running(own_server) == 1)
-    own_server.process.send_signal(signal.SIGTERM)
-    until(lambda: "stopping; 1 requests" in own_server.log)
-    late = ask(own_server, long_file)
-    assert late.startswith(b"HTTP/1.1 503 ") and b"server_stopping" in late and b"retry-after" in late.lower()
-    asking.join(120)
-    assert answers[0].startswith(b"HTTP/1.1 200 ")
-    assert own_server.process.wait(60) == 0
-    assert list(own_server.temporary.iterdir()) == []
-
-
 def test_a_client_that_hangs_up_ends_its_work(own_server: Served, long_file: bytes) -> None:
     connection = socket.create_connection(("127.0.0.1", own_server.port), timeout=60)
     connection.sendall(request(form(long_file)))
@@ -83,4 +65,22 @@ def test_a_client_that_hangs_up_ends_its_work(own_server: Served, long_file: byt
     until(lambda: own_server.open_files == [])
     assert "POST /v1/audio/transcriptions 499" in own_server.log
     assert "a bug" not in own_server.log
-    assert own_server.stop(signal.SIGINT) == 0
+
+
+def test_what_is_under_way_is_finished_and_nothing_new_is_taken(own_server: Served, long_file: bytes) -> None:
+    answers: list[bytes] = []
+
+    def first() -> None:
+        answers.append(ask(own_server, long_file))
+
+    asking = threading.Thread(target=first)
+    asking.start()
+    until(lambda: running(own_server) == 1)
+    own_server.process.send_signal(signal.SIGINT)
+    until(lambda: "stopping; 1 requests" in own_server.log)
+    late = ask(own_server, long_file)
+    assert late.startswith(b"HTTP/1.1 503 ") and b"server_stopping" in late and b"retry-after" in late.lower()
+    asking.join(120)
+    assert answers[0].startswith(b"HTTP/1.1 200 ")
+    assert own_server.process.wait(60) == 0
+    assert list(own_server.temporary.iterdir()) == []

@@ -22,7 +22,7 @@ RATE = 1_000  # a frame of the network has 32 samples
 GRID = 20
 WINDOWS = Windows(whole=0, step=3_000, overlap=1_000, grid=GRID, hop=GRID)
 SETTINGS = PauseSettings()
-turns = st.lists(st.tuples(st.integers(0, 2_500), st.integers(40, 9_000)), max_size=6)  # quiet, then speech
+turns = st.lists(st.tuples(st.integers(0, 2_500), st.integers(100, 9_000)), max_size=6)  # quiet, then speech
 
 
 def spans_of(turns: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
@@ -55,7 +55,7 @@ def test_speech_is_heard_once_and_pauses_are_not(
         begin, length = stretch.begin, len(stretch.samples)
         np.testing.assert_array_equal(stretch.samples, samples[begin : begin + length])
         assert not stretch.last
-        assert 0 < length <= WINDOWS.step + WINDOWS.overlap
+        assert 0 < length <= WINDOWS.step + WINDOWS.overlap + 200 + 32
         assert begin >= place  # nothing is heard twice, but for what overlaps
         if stretch.overlaps:
             assert stretches[number + 1].begin == begin + WINDOWS.step
@@ -66,9 +66,13 @@ def test_speech_is_heard_once_and_pauses_are_not(
     for begin, stop in spans:
         assert (times_heard[begin:stop] == 1).all()
         heard[max(0, begin - 300) : stop + 200] = True
-    # A pause is not heard, unless it is too short for one.
-    for (_, stop), (begin, _) in pairwise(spans):
-        heard[stop:begin] |= begin - stop < 300
+    # A pause is not heard, unless it is too short for one, or follows on brief speech.
+    spoken = 0
+    for (first, stop), (begin, _) in pairwise(spans):
+        spoken += stop - first
+        pause = 800 if spoken < 250 else 300
+        heard[stop:begin] |= begin - stop < pause
+        spoken = 0 if begin - stop >= pause else spoken
     assert not times_heard[~heard].any()
 
 
@@ -112,6 +116,14 @@ def test_speech_without_any_pause_is_cut_into_windows() -> None:
     *found, _ = cut(numbered(12_000), [(320, 9_600)])
     assert places(found) == [(20, 4_020), (3_020, 7_020), (6_020, 9_800)]
     assert [each.overlaps for each in found] == [True, True, False]
+
+
+def test_brief_speech_belongs_to_what_comes_next() -> None:
+    """0.192 s of it and 0.64 s later more; 0.896 s are too much; 0.096 s by themselves are a click, and not heard."""
+    assert places(cut(numbered(4_000), [(960, 1_152), (1_792, 2_560)])[:-1]) == [(660, 2_760)]
+    assert places(cut(numbered(4_000), [(960, 1_152), (2_048, 2_560)])[:-1]) == [(660, 1_352), (1_748, 2_760)]
+    assert places(cut(numbered(4_000), [(960, 1_056), (2_048, 2_560)])[:-1]) == [(1_748, 2_760)]
+    assert places(cut(numbered(4_000), [(960, 1_056), (1_600, 2_560)])[:-1]) == [(660, 2_760)]
 
 
 def test_digital_silence_is_not_heard() -> None:

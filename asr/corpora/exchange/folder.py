@@ -61,8 +61,9 @@ def _read(folder: Path, top: Path, options: Options) -> Imported:
         if path.parent not in texts:
             texts[path.parent] = _listed(path.parent)
         text = _text(path, texts[path.parent])
-        if text is None:
-            left_out.append(LeftOut(name, f"no {path.stem}.txt beside it, and no line in a {LISTS[0]}"))
+        if not text:
+            missing = f"no {path.stem}.txt beside it, and no line in a {LISTS[0]}"
+            left_out.append(LeftOut(name, missing if text is None else f"no text in {path.stem}.txt"))
         elif name in utterances:
             other = Path(utterances[name].audio_filepath).name
             raise CorpusError(f"{path}: beside it is {other}, with the same name; remove one of them")

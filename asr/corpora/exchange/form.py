@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ ALL = "all"  # name of the split where the source has none
 # By what the names of files and folders begin with: train_clean, dev-other, validation, test.
 _SPLITS = {"train": "train", "dev": "dev", "val": "dev", "test": "test", "eval": "test"}
 _NAME = re.compile(
-    r"(train|dev|val|test|eval)(?![a-z])|(training|validation|validated|valid|testing|evaluation)"
+    r"(train|dev|val|test|eval)(?![a-z])|(training|validation|valid|testing|evaluation)(?![a-z])"
 )
 SOUND = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".sph", ".aif", ".aiff", ".au", ".caf", ".w64"),
@@ -122,10 +123,11 @@ def lines_of(path: Path) -> list[tuple[int, str]]:
 def sound_path(given: str, roots: Sequence[Path]) -> Path | None:
     """The file that a list names, absolute or relative to one of the roots, with or without its suffix."""
     for root in roots:
-        path = root / Path(given).expanduser()
-        if path.is_file():
-            return path.absolute()
-        for suffix in SOUND:
-            if (whole := path.with_name(path.name + suffix)).is_file():
-                return whole.absolute()
+        with suppress(OSError, RuntimeError, ValueError):  # far too long, a home of nobody, no name
+            path = root / Path(given).expanduser()
+            if path.is_file():
+                return path.absolute()
+            for suffix in SOUND:
+                if (whole := path.with_name(path.name + suffix)).is_file():
+                    return whole.absolute()
     return None

@@ -34,6 +34,7 @@ from asr.manifest import Utterance
 
 MISSING = "this dataset is in Arrow or Parquet files, which need pyarrow: pip install 'attest-asr[datasets]'"
 TOGETHER = 64  # rows, with their sound
+_LONGEST = 60  # characters of a file's name, each of which may have four bytes
 _STARTS = {
     b"RIFF": ".wav",
     b"fLaC": ".flac",
@@ -50,6 +51,14 @@ def read(path: Path, options: Options) -> Imported:
         return _read_rows(_parquet_rows([path]), path.stem, path, options)
     if (path / "dataset_dict.json").is_file():
         names = _json(path / "dataset_dict.json")["splits"]
+        if strange := [
+            name
+            for name in names
+            if not isinstance(name, str) or name != Path(name).name or name in ("", "..")
+        ]:
+            raise CorpusError(
+                f"{path / 'dataset_dict.json'}: a split is the name of a folder, not {strange[0]!r}"
+            )
         return put_together((split_of(name) or ALL, _read_saved(path / name, options)) for name in names)
     if (path / "state.json").is_file():
         return _read_saved(path, options)
@@ -139,9 +148,10 @@ def _read_rows(rows: Rows, name: str, where: Path, options: Options) -> Imported
             left_out.append(LeftOut(given, f"row {number} of {name} has no text"))
             continue
         if isinstance(sound, Mapping) and sound.get("bytes"):
-            given = given if given not in taken else f"{given}-{number}"
-            taken.add(given)
-            path = _write_sound(sound["bytes"], str(sound.get("path") or ""), given, name, place, options)
+            file = _file_name(given)
+            file = file if file not in taken else f"{file}-row{number:07d}"
+            taken.add(file)
+            path = _write_sound(sound["bytes"], str(sound.get("path") or ""), file, name, place, options)
             row = {**row, columns["audio"]: str(path)}
         elif isinstance(sound, Mapping):
             row = {**row, columns["audio"]: sound.get("path")}
@@ -183,13 +193,18 @@ def _name_of(sound: Any, row: Mapping[str, Any], columns: Mapping[str, str]) -> 
     return Path(path).stem
 
 
+def _file_name(name: str) -> str:
+    """Without what leads elsewhere, or cannot stand in a file's name everywhere. Two names may come to one."""
+    return re.sub(r"[^\w.@-]+", "_", name).lstrip(".")[:_LONGEST] or "sound"
+
+
 def _write_sound(contents: bytes, given: str, name: str, split: str, where: str, options: Options) -> Path:
     """A file with these bytes, unless there is one already."""
     if options.sounds is None:
         raise CorpusError(f"{where}: its sound is inside the dataset; a folder is needed to write it to")
     suffix = Path(given).suffix.lower()
     suffix = suffix or next((each for start, each in _STARTS.items() if contents.startswith(start)), ".sound")
-    path = options.sounds / split / (re.sub(r"[^\w.@-]+", "_", name).lstrip(".") + suffix)
+    path = options.sounds / split / (name + suffix)
     if not path.is_file() or path.stat().st_size != len(contents) or path.read_bytes() != contents:
         with whole_file(path) as part:
             part.write_bytes(contents)

@@ -51,7 +51,11 @@ export class Recorder {
       this.context = new AudioContext();
       this.source = this.context.createMediaStreamSource(this.stream);
     }
-    await this.context.audioWorklet.addModule(new URL("recorder-worklet.js", import.meta.url));
+    try {
+      await this.context.audioWorklet.addModule(new URL("recorder-worklet.js", import.meta.url));
+    } catch {
+      throw new Error("A part of this page could not be loaded. Is the server still running?");
+    }
     this.take = new AudioWorkletNode(this.context, "take", { numberOfOutputs: 0 });
     this.ended = new Promise((resolve) => {
       this.take.port.onmessage = ({ data }) => {

@@ -59,13 +59,13 @@ def json_of(name: str, heard: Heard) -> dict[str, Any]:
             {"id": number, "channel": channel, **_segment(segment)}
             for number, (channel, segment) in enumerate(heard.segments)
         ]
-        tree["words"] = [{"channel": channel, **_word(word)} for channel, word in heard.words]
+        tree["words"] = [{"channel": channel, **word_json(word)} for channel, word in heard.words]
     else:
         tree["text"] = heard.text
         tree["segments"] = [
             {"id": number, **_segment(segment)} for number, segment in enumerate(heard.segments)
         ]
-        tree["words"] = [_word(word) for word in heard.words]
+        tree["words"] = [word_json(word) for word in heard.words]
     return tree
 
 
@@ -75,11 +75,12 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "end": round(segment.end, 3),
         "text": segment.text,
         "confidence": None if segment.confidence is None else round(segment.confidence, 4),
-        "words": [_word(word) for word in segment.words],
+        "words": [word_json(word) for word in segment.words],
     }
 
 
-def _word(word: Word) -> dict[str, Any]:
+def word_json(word: Word) -> dict[str, Any]:
+    """A word as all JSON has it. Seconds to the millisecond."""
     return {
         "word": word.word,
         "start": round(word.start, 3),

@@ -66,7 +66,8 @@ class Outputs:
         if other is not None and os.path.realpath(other) == os.path.realpath(named.path):  # named again
             return {}
         if other is not None:
-            advice = "give their folders instead of them" if self.folder else "rename one, or leave it out"
+            elsewhere = Path(other).parent != Path(named.path).parent
+            advice = "give their folders instead of them" if elsewhere else "rename one, or leave it out"
             raise AsrError(
                 f"{named.path}: its transcript would be {place}{FORMATS[self.formats[0]].suffix}, and so would that of "
                 f"{other}; {advice}"

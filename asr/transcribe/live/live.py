@@ -47,6 +47,7 @@ AHEAD = 2.0  # seconds that are heard after a cut at least
 SHARE = 0.5  # of the time that partials may take of a core; the rest is for what is final
 SETTLED = 0.2  # seconds after speech until hearing the utterance again gives nothing new
 BLOCK = 1.0  # seconds that are taken at a time of what is fed at once
+RATES = (1_000, 768_000)  # Hz that can be fed
 
 
 class Live:
@@ -270,8 +271,9 @@ def _checked(samples: Samples) -> Samples:
 
 
 def _check(sample_rate: int, pause: float, interval: float, longest: float) -> None:
-    if sample_rate < 1000:
-        raise ValueError(f"sample_rate must be 1000 Hz or more, got {sample_rate}")
+    least, most = RATES
+    if not least <= sample_rate <= most:
+        raise ValueError(f"sample_rate must be {least} to {most} Hz, got {sample_rate}")
     if not FRAME <= pause <= 60:
         raise ValueError(f"pause must be {FRAME} to 60 seconds, got {pause}")
     if not interval > 0:

@@ -58,7 +58,7 @@ class Played:
             while (early := self._early(began, played)) > 0 and not stop():
                 time.sleep(min(early, LOOK))
             if stop():
-                return
+                break  # what was due until then was played
             if self._speed and self._early(began, played + len(block)) <= 0 and len(waiting) < 1 / BLOCK:
                 continue  # the next block is due, too
             yield np.concatenate(waiting)
@@ -103,7 +103,7 @@ class Piped:
         """All that is there, as soon as there is something; until the end, or until `stop` says so.
 
         Raises:
-            AudioError: what comes is a sound file and not raw samples, or ends within a sample.
+            AudioError: what comes is a sound file and not raw samples, or nothing comes.
         """
         rest, begun = b"", False
         while not stop():

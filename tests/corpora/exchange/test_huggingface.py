@@ -114,3 +114,28 @@ def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").write_bytes(b"PAR1 and nothing")
     with pytest.raises(CorpusError, match=r"train\.parquet: not a readable Parquet file"):
         read(tmp_path, sounds=tmp_path)
+
+
+def test_names_that_come_to_one_file(tmp_path: Path, sound: Sound) -> None:
+    """Each utterance keeps its own sound."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names = ["a b", "a/b", "a_b", "a_b", "../../up", "..."]
+    sounds = [sound(tmp_path / f"{number}.wav").read_bytes() for number in range(len(names))]
+    rows = {
+        "id": names,
+        "text": ["yes"] * len(names),
+        "audio": [{"bytes": each, "path": None} for each in sounds],
+    }
+    parquet.write_table(pyarrow.table(rows), tmp_path / "train.parquet")
+    found = read(tmp_path / "train.parquet", sounds=tmp_path / "audio").splits["all"]
+    paths = [Path(u.audio_filepath) for u in found]
+    assert [path.read_bytes() for path in paths] == sounds
+    assert all(path.resolve().is_relative_to(tmp_path / "audio" / "train") for path in paths)
+
+
+@pytest.mark.parametrize("name", ["..", "../other", "/etc", "", 3])
+def test_a_split_that_leads_out_of_the_dataset(tmp_path: Path, name: Any) -> None:
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": [name]}))
+    with pytest.raises(CorpusError, match="a split is the name of a folder"):
+        read(tmp_path)

@@ -55,6 +55,20 @@ def test_two_inputs_with_one_output(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "advice"),
+    [
+        ("/a/x.wav", "/b/x.wav", "give their folders instead of them"),
+        ("a/x.wav", "a/x.mp3", "rename one, or leave it out"),
+    ],
+)
+def test_two_inputs_with_one_output_in_a_folder(tmp_path: Path, first: str, second: str, advice: str) -> None:
+    outputs = Outputs(("txt",), tmp_path)
+    outputs.claim(Named(first))
+    with pytest.raises(AsrError, match=f"that of {first}; {advice}"):
+        outputs.claim(Named(second))
+
+
 def test_one_file_spelled_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is heard once, and is no second input."""
     monkeypatch.chdir(tmp_path)

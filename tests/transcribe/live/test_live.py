@@ -212,7 +212,15 @@ def test_samples_that_cannot_be(samples: np.ndarray, error: type[Exception], say
 
 
 @pytest.mark.parametrize(
-    "options", [{"pause": 0.0}, {"interval": 0.0}, {"longest": 1.0}, {"sample_rate": 10}, {"pause": np.nan}]
+    "options",
+    [
+        {"pause": 0.0},
+        {"pause": np.nan},
+        {"interval": 0.0},
+        {"longest": 1.0},
+        {"sample_rate": 10},
+        {"sample_rate": 4_000_000_000},
+    ],
 )
 def test_settings_that_cannot_be(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):

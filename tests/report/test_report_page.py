@@ -1,4 +1,4 @@
-"""The page as a whole: it needs nothing, tells nothing of this machine, runs nothing, and its numbers are the record's."""
+"""The page as a whole: it needs nothing, names nothing of this machine, and its numbers are those of the record."""
 
 import base64
 import hashlib
@@ -161,7 +161,7 @@ def test_texts_of_others_stay_texts(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, folder)
 
     def alter(tree: dict[str, Any]) -> None:
-        tree["recipe"]["name"] = tree["command"] = EVIL
+        tree["command"] = tree["environment"]["processor"] = EVIL
         tree["corpus"]["left_out"] = [{"id": EVIL, "reason": EVIL}]
         tree["epochs"][0]["warnings"] = [EVIL]
         for outcome in tree["outcomes"]["test"].values():
