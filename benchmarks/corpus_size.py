@@ -41,7 +41,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 
 from asr import manifest_index  # noqa: E402
-from asr.corpora import decode  # noqa: E402
+from asr.corpora import decode, known_files  # noqa: E402
 from asr.corpora.holdout import hold_out  # noqa: E402
 from asr.corpora.leaks import find_leaks  # noqa: E402
 from asr.corpora.lock import split_lock  # noqa: E402
@@ -205,7 +205,7 @@ def measure_preparing(count: int, folder: Path) -> dict[str, Measured]:
 
     def decoded(stretch: Any, _before: Any) -> Any:
         known = seconds[stretch.path]
-        return decode._Decoded(1, 2, 3, known.offset, known.duration, known.audio_digest)
+        return known_files.Decoded(1, 2, 3, known.offset, known.duration, known.audio_digest)
 
     with mock.patch.object(decode, "_decode_one", decoded):
         stages.measure("prepare", lambda: _prepare(utterances, folder))

@@ -37,7 +37,9 @@ def test_the_wheel_holds_the_package_and_its_data(wheel: Path) -> None:
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "asr").rglob("*.py")}
     data = {f"asr/data/{path.name}" for path in (ROOT / "data").iterdir()}
     assert {"asr/data/an4.lock.json", "asr/data/digits.toml"} <= data
-    page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "asr/serve/page").rglob("*") if path.is_file()}
+    page = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "asr/serve/page").rglob("*") if path.is_file()
+    }
     assert "asr/serve/page/index.html" in page
     assert held == code | data | page | {"asr/py.typed"}
 

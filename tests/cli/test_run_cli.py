@@ -111,7 +111,9 @@ def test_impossible_settings(words: list[str], complaint: Complaint) -> None:
     assert "train.epochs" in complaint(*words, "--set", "train.epochs=0")
     assert "seed" in complaint(*words, "--seed", "-1")
     assert "expected KEY=VALUE" in complaint(*words, "--set", "train.epochs")
-    assert "no corpus is called 'an5'; known are an4" in complaint(*words, "--set", "corpus.name=an5")
+    assert "no corpus is called 'an5'; known are aishell, an4" in complaint(
+        *words, "--set", "corpus.name=an5"
+    )
     assert "cannot hold out 4 of 4 training speakers" in complaint(
         *words, "--fresh", "--set", "corpus.dev_speakers=4"
     )
