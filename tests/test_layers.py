@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 
 LAYERS = (
     (
-        *("errors", "files", "frozen", "on_demand", "audio", "audio_length", "sound_file", "media_file"),
-        *("text", "tokenizer", "pronunciations"),
+        *("errors", "files", "frozen", "on_demand", "audio", "audio_length", "sound_file"),
+        *("media_file", "data_address", "text", "tokenizer", "pronunciations"),
         *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
     ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),

@@ -1,19 +1,18 @@
 """A report as one page of HTML that needs nothing else: every finding with its waveform, and a player for the worst."""
 
-import base64
 import html
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from asr.audio import Audio, read_audio, resample
+from asr.audio import Audio, read_audio
 from asr.cleaning.check import Report
 from asr.cleaning.fix import Plan
 from asr.cleaning.kinds import KINDS, Finding
 from asr.cleaning.page_style import STYLE
 from asr.cleaning.summary import done_about
+from asr.data_address import playable
 from asr.errors import AudioError
 from asr.files import write_text
 from asr.utterance import Utterance
@@ -21,8 +20,6 @@ from asr.utterance import Utterance
 PLAYERS = 12  # findings of each kind that can be heard
 LISTED = 200  # of each kind that are in the page at all; the rest is in the JSON file
 SECONDS = 15.0  # that can be heard of one
-RATE = 16_000  # Hz, of what can be heard: coded to MP3, about 4 kB a second
-QUALITY = 0.6  # of MP3: 0 is the best, 1 the smallest
 COLUMNS, HEIGHT = 160, 36  # of a drawn waveform
 _TONES = {"remove": "bad", "mend": "mended", "warn": "warn"}
 
@@ -134,21 +131,7 @@ def _sound(utterance: Utterance, name: str) -> str:
 
 
 def _player(audio: Audio) -> str:
-    import soundfile
-
-    rate = min(RATE, audio.sample_rate)
-    samples = np.clip(resample(audio.samples, audio.sample_rate, rate), -1, 1)
-    stream = io.BytesIO()
-    try:
-        soundfile.write(
-            stream, samples, rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=QUALITY
-        )
-    except (soundfile.LibsndfileError, ValueError):  # a rate that MP3 does not have
-        stream = io.BytesIO()
-        soundfile.write(stream, samples, rate, format="WAV", subtype="PCM_16")
-    data = base64.b64encode(stream.getvalue()).decode()
-    kind = "mpeg" if stream.getvalue()[:4] != b"RIFF" else "wav"
-    return f"<audio controls preload=none src='data:audio/{kind};base64,{data}'></audio>"
+    return f"<audio controls preload=none src='{playable(audio)}'></audio>"
 
 
 def _waveform(audio: Audio) -> str:

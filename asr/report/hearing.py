@@ -4,6 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from asr.data_address import data_address, playable
 from asr.decoding.vocabulary import SPACE_IN_MODELS
 from asr.errors import AudioError
 from asr.report.alignment import align_words
@@ -11,7 +12,7 @@ from asr.report.errors import ranked, typical
 from asr.report.markup import Html, element, folded, join, note, table
 from asr.report.material import Run
 from asr.report.scale import Scale, linear_ticks
-from asr.report.sound import data_address, highest, playable, png, spectrogram
+from asr.report.sound import highest, png, spectrogram
 from asr.utterance import Utterance
 
 if TYPE_CHECKING:

@@ -1,21 +1,17 @@
-"""The sound of an utterance: a spectrogram as a small picture, and the audio itself, both as data inside the page."""
+"""The sound of an utterance: a spectrogram as a small picture."""
 
-import base64
-import io
 import struct
 import zlib
 
 import numpy as np
 import numpy.typing as npt
 
-from asr.audio import Audio, resample
+from asr.audio import Audio
 
 WINDOW, HOP = 0.025, 0.008  # seconds
 ROWS = 128  # of the picture, from 0 Hz at the bottom to HIGHEST
 HIGHEST = 8_000.0  # Hz
 RANGE = 70.0  # dB below the loudest that are told apart
-RATE = 16_000  # Hz of what can be heard
-QUALITY = 0.6  # of MP3: 0 is the best, 1 the smallest
 SHADES = 64
 # Of magma (matplotlib, CC0): dark to bright in even steps, also for those who do not see colours.
 _MAGMA = ((0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122), (229, 80, 100), (251, 135, 97),
@@ -67,26 +63,3 @@ def png(shades: npt.NDArray[np.uint8]) -> bytes:
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def data_address(kind: str, content: bytes) -> str:
-    """An address that is the content itself; `kind` is its media type."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def playable(audio: Audio) -> str:
-    """The audio as an address: MP3, about 4 kB a second, or WAV for a rate that MP3 does not have."""
-    import soundfile
-
-    rate = min(RATE, audio.sample_rate)
-    samples = np.clip(resample(audio.samples, audio.sample_rate, rate), -1, 1)
-    stream = io.BytesIO()
-    try:
-        soundfile.write(
-            stream, samples, rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=QUALITY
-        )
-    except (soundfile.LibsndfileError, ValueError):
-        stream = io.BytesIO()
-        soundfile.write(stream, samples, rate, format="WAV", subtype="PCM_16")
-        return data_address("audio/wav", stream.getvalue())
-    return data_address("audio/mpeg", stream.getvalue())

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from asr.serve.refusal import json_response
 from asr.serve.wishes import Wishes
-from asr.transcribe.files.formats import FORMATS, LANGUAGE
+from asr.transcribe.files.formats import FORMATS, LANGUAGE, word_json
 from asr.transcribe.transcript import Part, Segment, Transcript, Word
 
 LEAST = 1e-6  # of a confidence, before its logarithm is taken
@@ -108,15 +108,6 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "compression_ratio": round(len(text) / len(zlib.compress(text)), 4),
         "no_speech_prob": 0.0,
         "confidence": None if segment.confidence is None else round(segment.confidence, 4),
-    }
-
-
-def word_json(word: Word) -> dict[str, Any]:
-    return {
-        "word": word.word,
-        "start": round(word.start, 3),
-        "end": round(word.end, 3),
-        "confidence": None if word.confidence is None else round(word.confidence, 4),
     }
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from asr.serve.answers import logprobs, word_json
+from asr.serve.answers import logprobs
 from asr.serve.live_settings import LiveSettings, SessionError
 from asr.serve.models import Served
 from asr.serve.service import Service
+from asr.transcribe.files.formats import word_json
 from asr.transcribe.live.live import Final, Live, Partial, Update
 from asr.transcribe.reading import Piece
 from asr.transcribe.transcript import Word
