@@ -201,11 +201,14 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
             label = f"begun with {begun}" if begun else "fresh weights"
             panel.errorbar(minutes, middle, yerr=[low, high], marker="o", capsize=3, label=label)
         panel.set_xscale("log")
+        there = sorted({round(row["seconds"] / 60, 2) for row in rows if row["target"] == target})
+        panel.set_xticks(there, [f"{minutes:g}" for minutes in there])
+        panel.minorticks_off()
         panel.set_title(target)
         panel.set_xlabel("minutes of training audio")
         panel.set_ylim(bottom=0)
         panel.legend()
-    panels[0][0].set_ylabel("WER, % (mean, lowest, highest of the seeds)")
+    panels[0][0].set_ylabel("WER, %: mean and range of seeds")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
