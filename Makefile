@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow ladder lint format docs clean
+.PHONY: help demo test test-slow ladder lint format docs site clean
 .DELETE_ON_ERROR:
 
 help: ## print this list
@@ -43,8 +43,12 @@ format: $(READY) ## put the code into the house style
 docs: $(READY) ## renew what is generated in docs/: tables of keys, schema of the record
 	$(BIN)/python docs/generate.py
 
+site: $(READY) ## the documentation as a site, in site/; what is wrong in it is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo 'look at it: $(BIN)/python -m http.server --directory site --bind 127.0.0.1'
+
 clean: ## remove the environment and caches; runs/ and downloaded corpora stay
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find asr benchmarks docs tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One set-up for all targets. setuptools comes first and pip may not build in isolation: otherwise it would fetch

@@ -10,5 +10,10 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["asr", "asr.*"]), "asr.data"],
     package_dir={"asr.data": "data"},
-    package_data={"asr": ["py.typed"], "asr.data": ["*"], "asr.serve": ["page/**"]},
+    package_data={
+        "asr": ["py.typed"],
+        "asr.data": ["*"],
+        "asr.serve": ["page/**"],
+        "asr.export": ["page/**"],
+    },
 )

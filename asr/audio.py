@@ -164,18 +164,25 @@ def _opened_by(source: Path | str | BinaryIO) -> Path | BinaryIO:
 
 def resample_stream(blocks: Iterable[Audio], to_rate: int) -> Iterator[Samples]:
     """`resample` for sound that comes in blocks of one rate: joined, the same samples, bit for bit."""
-    import soxr
-
     stream = None
     for block in blocks:
         if block.sample_rate == to_rate:
             yield block.samples
             continue
         if stream is None:
-            stream = soxr.ResampleStream(block.sample_rate, to_rate, 1, dtype="float32", quality="VHQ")
+            stream = resampler(block.sample_rate, to_rate)
         yield stream.resample_chunk(block.samples)
     if stream is not None:
         yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+
+def resampler(from_rate: int, to_rate: int) -> Any:
+    """The soxr.ResampleStream of `resample_stream`, for who has no iterator; None where there is nothing to do."""
+    if from_rate == to_rate:
+        return None
+    import soxr
+
+    return soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="VHQ")
 
 
 def _mono(frames: Samples) -> Samples:

@@ -234,9 +234,7 @@ def _matroska(stream: BinaryIO, size: int) -> Extent:
         head = _read(stream, offset, 12)
         if len(head) < 12 or head[:4] != name or not head[4]:
             break
-        width = (
-            9 - head[4].bit_length()
-        )  # bytes of the size, as many as it has leading zero bits and one more
+        width = 9 - head[4].bit_length()  # bytes of the size: one more than it has leading zero bits
         length = int.from_bytes(head[4 : 4 + width], "big") & ((1 << 7 * width) - 1)
         if length == (1 << 7 * width) - 1:
             break

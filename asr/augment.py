@@ -1,4 +1,4 @@
-"""Changes to waveforms in training: speed and noise, each drawn by (seed, purpose, epoch, utterance)."""
+"""Changes to waveforms in training: speed, edges and noise, each drawn by (seed, purpose, epoch, utterance)."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,8 @@ import numpy.typing as npt
 from asr.audio import resample
 from asr.randomness import draw_integers, keyed_seeds, numpy_generator
 from asr.recipe import Augment
+
+EDGE_GAIN = (-12.0, 6.0)  # dB of what is added at an edge, against the recording's own quiet
 
 
 def speed_of(settings: Augment, seed: int, epoch: int, utterance: str) -> float:
@@ -27,6 +29,73 @@ def speeds_of(
 def change_speed(samples: np.ndarray, sample_rate: int, factor: float) -> np.ndarray:
     """(samples,) to about (samples / factor,): tempo and pitch change together, as with a tape."""
     return samples if factor == 1 else resample(samples, round(sample_rate * factor), sample_rate)
+
+
+def shift_edges(
+    samples: np.ndarray,
+    sample_rate: int,
+    settings: Augment,
+    seed: int,
+    epoch: int,
+    utterance: str,
+    least: int,
+) -> np.ndarray:
+    """Moves where a recording begins and ends, each by up to `settings.edges` seconds either way.
+
+    Where a recording of one utterance begins is chance, and where a stretch of a long one begins is a choice of whoever
+    cuts it: neither should matter. Only what is quiet is cut off; what is added is the quiet edge mirrored, louder or
+    softer, as when somebody else's room follows.
+
+    Args:
+        samples: (samples,), of which silence before and after the words is told by its level.
+        least: samples that are left at least.
+
+    Returns:
+        (about samples,); the same where the settings have no edges or the sound is all of one level.
+    """
+    if not settings.edges:
+        return samples
+    generator = numpy_generator(seed, "edges", epoch, utterance)
+    shifts = generator.uniform(-settings.edges, settings.edges, 2) * sample_rate
+    gains = 10 ** (generator.uniform(*EDGE_GAIN, 2) / 20)
+    before, after = quiet_edges(samples, sample_rate)
+    spare = max(0, len(samples) - least)
+    begin = min(round(max(0.0, -shifts[0])), before, spare)
+    end = min(round(max(0.0, -shifts[1])), after, spare - begin)
+    parts = [
+        _more_of(samples[:before], round(max(0.0, shifts[0])), gains[0])[::-1],
+        samples[begin : len(samples) - end],
+        _more_of(samples[len(samples) - after :][::-1], round(max(0.0, shifts[1])), gains[1]),
+    ]
+    return np.concatenate(parts)
+
+
+def quiet_edges(samples: np.ndarray, sample_rate: int) -> tuple[int, int]:
+    """Samples before the first and after the last sound that stands out from the quietest parts of a recording.
+
+    A twentieth of a second next to that sound does not count: a consonant may begin softly.
+    """
+    size = max(1, sample_rate // 100)
+    frames = samples[: len(samples) // size * size].reshape(-1, size)
+    if not len(frames):
+        return 0, 0
+    levels = 10 * np.log10(np.mean(frames.astype(np.float64) ** 2, axis=1) + 1e-12)
+    low, high = np.quantile(levels, [0.05, 0.95])
+    loud = np.flatnonzero(levels > low + max(6.0, (high - low) / 4))
+    if not len(loud):
+        return 0, 0
+    guard = sample_rate // 20
+    before, after = int(loud[0]) * size, len(samples) - (int(loud[-1]) + 1) * size
+    return max(0, before - guard), max(0, after - guard)
+
+
+def _more_of(edge: np.ndarray, count: int, gain: float) -> np.ndarray:
+    """(count,) samples that go on from the first of the edge outwards: there and back as often as needed."""
+    if not count or not len(edge):
+        return edge[:0]
+    there_and_back = np.concatenate([edge, edge[::-1]])
+    found: np.ndarray = np.resize(there_and_back, count) * np.float32(gain)
+    return found
 
 
 def add_noise(samples: np.ndarray, settings: Augment, seed: int, epoch: int, utterance: str) -> np.ndarray:

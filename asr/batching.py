@@ -60,6 +60,7 @@ def plan_epoch(
     seed: int,
     epoch: int,
     window: int | None = None,
+    ordered: bool = False,
 ) -> Plan:
     """Groups utterances of like length, in another way every epoch, and shuffles the steps.
 
@@ -69,6 +70,7 @@ def plan_epoch(
         padded_seconds: most seconds in a micro-batch, its padding included.
         micro_batches: micro-batches in a step; only the last group may have fewer.
         window: number of a part of the epoch that is planned by itself; None: there is one plan for all.
+        ordered: from short to long instead of shuffled.
 
     Returns:
         Steps that hold every row exactly once.
@@ -80,7 +82,8 @@ def plan_epoch(
     order = np.argsort(jittered, kind="stable")
     del jittered
     bounds = _cut(lengths[order], utterances, padded_seconds, multiple_of=micro_batches)
-    steps = generator.permutation(-(-(len(bounds) - 1) // micro_batches))
+    count = -(-(len(bounds) - 1) // micro_batches)
+    steps = np.arange(count) if ordered else generator.permutation(count)
     return Plan(order, bounds, micro_batches, steps)
 
 

@@ -57,5 +57,21 @@ class ConfidenceError(AsrError):
     """A confidence estimator, or the data to fit one, cannot be used."""
 
 
+class EnsembleError(AsrError):
+    """Recognisers cannot be taken together in this way."""
+
+
 class PronunciationError(AsrError):
     """A pronunciation lexicon is missing or malformed, or lacks words."""
+
+
+class KeyFileError(AsrError):
+    """A file of keys is missing, malformed, open to others, or wants another passphrase."""
+
+
+class SignatureError(AsrError):
+    """Something cannot be signed, is not signed as was required, or its signatures cannot be read."""
+
+
+class EncryptionError(AsrError):
+    """A file cannot be encrypted or decrypted."""

@@ -58,7 +58,7 @@ def pin(determinism: Determinism = "strict", instructions: str = "auto") -> None
     for name in _OF_KERNELS:  # of the shell
         os.environ.pop(name, None)
     os.environ.update(_kernels(instructions))
-    _limit_threads_of_torch()
+    one_thread()
 
 
 def pin_as(variables: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ def pin_as(variables: Mapping[str, str]) -> None:
         else:
             os.environ.pop(name, None)
     if variables.get("OMP_NUM_THREADS") == "1":
-        _limit_threads_of_torch()
+        one_thread()
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -96,9 +96,11 @@ def _kernels(instructions: str) -> dict[str, str]:
     return {"MKL_CBWR": "AVX2,STRICT", **_KERNELS[instructions]}
 
 
-def _limit_threads_of_torch() -> None:
-    if "torch" in sys.modules:  # too late for the environment, not for torch's own setting
-        sys.modules["torch"].set_num_threads(1)
+def one_thread() -> None:
+    """This thread computes by itself, whatever the environment says. Torch is not loaded for it."""
+    torch = sys.modules.get("torch")
+    if torch is not None:  # too late for the environment, not for torch's own setting
+        torch.set_num_threads(1)
 
 
 def share_cores(determinism: Determinism, cores: int) -> tuple[int, int]:
@@ -110,8 +112,10 @@ def warm_up() -> None:
     """Calls MKL's vector functions once from one thread, before several workers do so at once.
 
     The first calls choose a kernel; when they come at the same time from several threads, one of them can get a
-    kernel of low accuracy for that one call (pytorch issue 188792).
+    kernel of low accuracy for that one call (pytorch issue 188792). Without torch there is nothing to call.
     """
+    if sys.modules.get("torch") is None:
+        return
     import torch
 
     numbers = torch.linspace(0.1, 0.9, 64)

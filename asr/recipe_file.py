@@ -8,19 +8,20 @@ and says what is allowed.
 import json
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from asr.errors import RecipeError
+from asr.frozen import all_problems, read_toml
 from asr.recipe import Convolution, Recipe
 
 # Keys that can name a file, and what else they can say.
 FILES: dict[str, tuple[str, ...]] = {
     "decoder.language_model": ("", "train"),
-    "decoder.lexicon": ("", "train", "model"),
+    "decoder.lexicon": ("", "train", "model", "pronunciations"),
     "init.from": ("",),
     "tokenizer.pronunciations": ("", "corpus", "cmudict"),
 }
@@ -39,10 +40,25 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     Raises:
         RecipeError: the file, a key or a value is wrong; the message names it.
     """
+    tree = recipe_tree(path, changes)
+    if "search" in tree:
+        raise RecipeError(
+            f"{path}: has a table [search], so it is a study of many trainings: `asr tune {path}` is for that, and "
+            "leaves a best.toml that `asr run` takes"
+        )
+    return recipe_from_tree(tree, str(path))
+
+
+def recipe_tree(path: Path, changes: Iterable[str] = ()) -> dict[str, Any]:
+    """Reads a recipe, what it extends, and changes, unchecked: with tables that belong to other commands.
+
+    Raises:
+        RecipeError: no such file, no TOML, or a change that cannot be read.
+    """
     tree = _read_record(path) if path.suffix == ".json" else _read_tree(path, ())
     for change in changes:
         _apply_change(tree, change)
-    return recipe_from_tree(tree, str(path))
+    return tree
 
 
 def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
@@ -78,20 +94,14 @@ def recipe_from_tree(tree: dict[str, Any], source: str) -> Recipe:
         # JSON mode: TOML arrays become tuples and whole numbers are taken where a float is due.
         return Recipe.model_validate_json(json.dumps(tree, default=str))
     except ValidationError as error:
-        raise RecipeError(f"{source}: " + "; ".join(_explain(item) for item in error.errors())) from None
+        raise RecipeError(f"{source}: {all_problems(error, 'the recipe', _allowed_keys)}") from None
 
 
 def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
         raise RecipeError(f"{path}: recipes extend each other in a circle: {' -> '.join(map(str, seen))}")
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"{path}: no such recipe; `ls recipes/` shows those of the project") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not a readable text file ({error}); a recipe is a TOML file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    missing = "no such recipe; `ls recipes/` shows those of the project"
+    tree = read_toml(path, RecipeError, name="recipe", missing=missing)
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
@@ -143,20 +153,7 @@ def _apply_change(tree: dict[str, Any], change: str) -> None:
     tree[last] = value
 
 
-def _explain(item: Any) -> str:
-    """One pydantic complaint in our words: key, what was found, what is allowed."""
-    location = [part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
-    key = ".".join(map(str, location)) or "the recipe"
-    if item["type"] == "extra_forbidden":
-        return f"unknown key {key}; allowed here: {', '.join(_allowed_keys(location[:-1]))}"
-    if item["type"] == "missing":
-        return f"key {key} is missing"
-    message = item["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
-    return f"{key}: {message}{found}"
-
-
-def _allowed_keys(location: list[Any]) -> list[str]:
+def _allowed_keys(location: Sequence[Any]) -> list[str]:
     model: type[BaseModel] = Recipe
     for part in location:
         if isinstance(part, int):

@@ -31,7 +31,7 @@ from asr.decoding.word_times import WordSpan, known_words
 from asr.files import write_json
 from asr.runs.environment import read_environment
 from asr.scoring import score
-from asr.transcribe.hear import LogProbs, posteriors
+from asr.transcribe.hear import LogProbs
 from asr.transcribe.transcriber import Transcriber
 
 SPEAKERS = {"choose": ("jackson", "nicolas", "theo"), "report": ("george", "lucas", "yweweler")}
@@ -51,7 +51,7 @@ class Heard:
         hop = transcriber.windows.hop
         for one in utterances:
             samples = resample(one.audio.samples, one.audio.sample_rate, transcriber.sample_rate)
-            self.log_probs += posteriors(transcriber._inference, [samples])
+            self.log_probs += transcriber._engine([samples])
             self.sounds.append(Sound(powers(samples, hop), hop / transcriber.sample_rate))
 
     @property

@@ -26,7 +26,7 @@ from asr.files import write_json
 from asr.manifest import read_manifest
 from asr.numerics import pin
 from asr.runs.environment import read_environment
-from asr.scoring import count_errors
+from asr.scoring import ErrorCounts, count_errors
 
 KINDS = ("none", "noise", "digital")
 PAUSE = (0.3, 2.0)  # seconds
@@ -119,10 +119,10 @@ def _shuffled(generator: np.random.Generator, count: int) -> Iterator[int]:
 
 
 def errors(references: Sequence[str], hypotheses: Sequence[str]) -> dict[str, Any]:
-    counts = [count_errors(*pair) for pair in zip(references, hypotheses, strict=True)]
-    kinds = {name: sum(getattr(each, name) for each in counts) for name in KINDS_OF_ERRORS}
-    words = sum(each.hits + each.substitutions + each.deletions for each in counts)
-    return {"wer": sum(kinds.values()) / words, "words": words, **kinds}
+    pairs = zip(references, hypotheses, strict=True)
+    counts = sum((count_errors(*pair) for pair in pairs), ErrorCounts())
+    kinds = {name: getattr(counts, name) for name in KINDS_OF_ERRORS}
+    return {"wer": counts.rate, "words": counts.reference_length, **kinds}
 
 
 KINDS_OF_ERRORS = ("substitutions", "deletions", "insertions")

@@ -15,7 +15,9 @@ class Work:
 
 
 def multiply_adds(model: Any, samples: Sequence[int], *, training: bool) -> Work:
-    """Of convolutions, projection, recurrent layers and output layer; features and normalisation are left out.
+    """Of convolutions, projection, recurrent layers, self-attention and output layer.
+
+    Features, normalisation and pooling are left out.
 
     Args:
         model: an AcousticModel.
@@ -43,13 +45,20 @@ def _one(model: Any, samples: int, training: bool) -> tuple[int, int]:
         frames, bands = -(-frames // layer.stride[0]), -(-bands // layer.stride[1])
         each = frames * bands * layer.channels * channels * layer.kernel[0] * layer.kernel[1]
         total += each * (times - 1 if training and number == 0 else times)
+        frames, bands = -(-frames // layer.pool[0]), -(-bands // layer.pool[1])
         channels = layer.channels
     total += times * frames * channels * bands * settings.projection
     directions = 2 if settings.bidirectional else 1
-    width, recurrent = settings.projection, 0
-    for _ in range(settings.layers):
-        recurrent += times * directions * frames * (width + settings.hidden) * 4 * settings.hidden
-        width = directions * settings.hidden
+    width, recurrent = settings.width, 0
+    for number, (inputs, layer) in enumerate(zip(settings.recurrent_inputs, model.recurrent, strict=True)):
+        if settings.joins(number):
+            frames = -(-frames // 2)
+        each = (inputs + settings.hidden) * layer.gates * settings.hidden
+        recurrent += times * directions * frames * each
+        if number in settings.attended:
+            reach = settings.self_attention.reach
+            heard = min(frames, 2 * reach + 1) if reach else frames
+            total += times * frames * (4 * width * width + 2 * heard * width)
     outputs = 2 if training and settings.intermediate_loss else 1
     total += times * outputs * frames * width * model.output.out_features
     return total + recurrent, recurrent

@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa
 
 from asr.files import write_json  # noqa: E402
 from asr.model.padding import valid  # noqa: E402
-from asr.model.recurrent import RecurrentLayer  # noqa: E402
+from asr.model.recurrent import LstmLayer  # noqa: E402
 from asr.randomness import torch_generator  # noqa: E402
 from asr.runs.environment import read_environment  # noqa: E402
 
@@ -67,7 +67,7 @@ def main() -> None:
     options = _options()
     settings = Settings(**{name: getattr(options, name) for name in asdict(Settings())})
     torch.set_num_threads(1)
-    ours = RecurrentLayer(settings.inputs, settings.hidden)
+    ours = LstmLayer(settings.inputs, settings.hidden)
     packed = Packed(settings.inputs, settings.hidden, batch_first=True, bidirectional=True)
     packed.load_state_dict(ours.state_dict())
     values, lengths = _batch(settings)

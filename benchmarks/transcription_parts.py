@@ -115,15 +115,16 @@ def multiply_adds(description: Any) -> dict[str, float]:
         rate, bands = rate / layer.stride[0], -(-bands // layer.stride[1])
         taps = layer.kernel[0] * layer.kernel[1] * channels
         found["convolutions"] += rate * bands * layer.channels * taps
+        rate, bands = rate / layer.pool[0], -(-bands // layer.pool[1])
         channels = layer.channels
     directions = 2 if model.bidirectional else 1
     found["projection"] = rate * channels * bands * model.projection
-    inputs = model.projection
-    for _ in range(model.layers):
-        found["recurrent"] += rate * directions * 4 * model.hidden * (inputs + model.hidden)
-        inputs = directions * model.hidden
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[model.cell]
+    for number, inputs in enumerate(model.recurrent_inputs):
+        rate /= 2 if model.joins(number) else 1
+        found["recurrent"] += rate * directions * gates * model.hidden * (inputs + model.hidden)
     tokens = len(description.tokenizer.get("alphabet", ())) + 1
-    found["output"] = rate * inputs * tokens
+    found["output"] = rate * model.width * tokens
     return found
 
 

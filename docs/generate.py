@@ -2,7 +2,8 @@
 
 - recipes.md and record.md: the tables of keys below the line GENERATED. Types and defaults come from the pydantic
   models, meanings from the comment that stands behind each field in the source.
-- record.schema.json: `asr.runs.record.schema()`.
+- record.schema.json: `asr.runs.record.schema()`; benchmark.schema.json: `asr.benchmark.record.schema()`;
+  study.schema.json: `asr.tuning.record.schema()`.
 
 tests/test_docs.py fails when a file is not what this script would write.
 """
@@ -14,12 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asr.benchmark.record
+import asr.decoding.rescoring
 import asr.decoding.settings_used
 import asr.recipe.corpus
 import asr.recipe.init
 import asr.recipe.model
 import asr.recipe.recipe
 import asr.recipe.result
+import asr.recipe.risk
 import asr.recipe.training
 import asr.runs.environment
 import asr.runs.initial_used
@@ -27,6 +31,7 @@ import asr.runs.numerics_used
 import asr.runs.record
 import asr.runs.search_used
 import asr.runs.tokenizer_used
+import asr.tuning.record
 from asr.recipe import Recipe
 from asr.runs.record import Record, schema
 
@@ -39,10 +44,12 @@ MODULES = (
         asr.recipe.model,
         asr.recipe.recipe,
         asr.recipe.result,
+        asr.recipe.risk,
         asr.recipe.training,
     ),
     *(asr.runs.record, asr.runs.environment, asr.runs.numerics_used),
     *(asr.runs.initial_used, asr.runs.search_used, asr.runs.tokenizer_used, asr.decoding.settings_used),
+    asr.decoding.rescoring,
 )
 
 Tree = dict[str, Any]  # JSON schema
@@ -56,8 +63,14 @@ def generated() -> dict[Path, str]:
     return {
         recipes: _prose(recipes) + recipe_tables(),
         record: _prose(record) + record_tables(),
-        DOCS / "record.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        DOCS / "record.schema.json": _json(schema()),
+        DOCS / "benchmark.schema.json": _json(asr.benchmark.record.schema()),
+        DOCS / "study.schema.json": _json(asr.tuning.record.schema()),
     }
+
+
+def _json(tree: Tree) -> str:
+    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
 
 def recipe_tables() -> str:

@@ -11,6 +11,8 @@ from asr import numerics
 
 # Before torch is imported, as every command does it: runs in this process and in others then have the same bits.
 numerics.pin()
+# Nor does onnxruntime, whoever imports it, write or send what it was used for.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # No deadline: the machine may be busy. The same examples every time: a failure in CI is a failure at home.
 settings.register_profile("attest", deadline=None, derandomize=True, database=None)

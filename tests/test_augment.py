@@ -1,15 +1,16 @@
-"""Speed and noise: what they do to sound, and that they are drawn by epoch and utterance alone."""
+"""Speed, edges and noise: what they do to sound, and that they are drawn by epoch and utterance alone."""
 
 import collections
 
 import numpy as np
 import pytest
 
-from asr.augment import add_noise, change_speed, speed_of
+from asr.augment import add_noise, change_speed, quiet_edges, shift_edges, speed_of
 from asr.recipe import Augment
 
 RATE = 16_000
 SPEEDS = Augment(speed=(0.9, 1.0, 1.1))
+EDGES = Augment(edges=0.3)
 
 
 def tone(hertz: float, seconds: float = 1.0, height: float = 0.3) -> np.ndarray:
@@ -75,6 +76,78 @@ def test_ratio_is_drawn_in_between() -> None:
     assert 9.9 < min(ratios) < 12
     assert 28 < max(ratios) < 30.1
     assert np.mean(ratios) == pytest.approx(20, abs=1.7)  # 4 standard deviations
+
+
+def in_a_room(before: float, after: float, seconds: float = 1.0) -> np.ndarray:
+    """A tone, and the faint noise of a room before, during and after it."""
+    parts = [np.zeros(round(before * RATE)), tone(440, seconds), np.zeros(round(after * RATE))]
+    clean = np.concatenate(parts)
+    return (clean + 1e-3 * np.random.default_rng(1).standard_normal(len(clean))).astype(np.float32)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.5, 0.3), (0.0, 0.4), (0.2, 0.0), (0.0, 0.0)])
+def test_quiet_edges_are_those_of_the_room(before: float, after: float) -> None:
+    """Less the twentieth of a second that a soft consonant may have; known to a hundredth."""
+    found = quiet_edges(in_a_room(before, after), RATE)
+    expected = [max(0.0, seconds - 0.05) for seconds in (before, after)]
+    assert [samples / RATE for samples in found] == pytest.approx(expected, abs=0.011)
+
+
+@pytest.mark.parametrize(("count", "height"), [(0, 0.0), (3, 0.0), (RATE, 0.0), (RATE, 1e-3)])
+def test_sound_of_one_level_has_no_edges(count: int, height: float) -> None:
+    samples = np.full(count, height, np.float32)
+    assert quiet_edges(samples, RATE) == (0, 0)
+    assert np.array_equal(shift_edges(samples, RATE, EDGES, 1, 0, "u", 0), samples)
+
+
+def test_edges_move_both_ways_and_the_words_stay_whole() -> None:
+    """Over many epochs: as early as the quiet lets it, as late as the settings do; the tone is always all there."""
+    samples = in_a_room(0.5, 0.25)
+    before, after = quiet_edges(samples, RATE)
+    words = samples[before : len(samples) - after]
+    begins, ends = [], []
+    for epoch in range(300):
+        shifted = shift_edges(samples, RATE, EDGES, 1, epoch, "u", 0)
+        assert shifted.dtype == np.float32
+        match = np.flatnonzero(shifted == words[0])
+        begin = next(place for place in match if np.array_equal(shifted[place : place + len(words)], words))
+        begins.append((begin - before) / RATE)
+        ends.append((len(shifted) - begin - len(words) - after) / RATE)
+    assert (min(begins), max(begins)) == pytest.approx((-0.3, 0.3), abs=0.01)
+    assert (min(ends), max(ends)) == pytest.approx(
+        (-after / RATE, 0.3), abs=0.01
+    )  # all of the quiet, no more
+    assert np.mean(begins) == pytest.approx(0, abs=0.04)  # 4 standard deviations
+
+
+def test_what_is_added_is_the_room_louder_or_softer() -> None:
+    samples = in_a_room(0.4, 0.4)
+    levels = []
+    for epoch in range(300):
+        shifted = shift_edges(samples, RATE, EDGES, 1, epoch, "u", len(samples))  # nothing can be cut off
+        added = len(shifted) - len(samples)
+        assert added >= 0
+        if shifted[:100].tolist() != samples[:100].tolist():  # at the beginning
+            levels.append(20 * np.log10(np.std(shifted[:400]) / 1e-3))
+    assert len(levels) == pytest.approx(150, abs=35)
+    assert min(levels) == pytest.approx(-12, abs=1.5)
+    assert max(levels) == pytest.approx(6, abs=1.5)
+
+
+def test_so_much_is_left_that_the_words_fit() -> None:
+    samples = in_a_room(0.5, 0.5, seconds=0.1)
+    for least in (0, len(samples) // 2, len(samples) - 100, len(samples), 2 * len(samples)):
+        shortest = min(len(shift_edges(samples, RATE, EDGES, 1, epoch, "u", least)) for epoch in range(50))
+        assert shortest >= min(least, len(samples))
+
+
+def test_edges_depend_on_seed_epoch_and_utterance() -> None:
+    samples = in_a_room(0.5, 0.5)
+    here = shift_edges(samples, RATE, EDGES, 1, 0, "a", 0)
+    assert np.array_equal(shift_edges(samples, RATE, EDGES, 1, 0, "a", 0), here)
+    for key in ((2, 0, "a"), (1, 1, "a"), (1, 0, "b")):
+        assert not np.array_equal(shift_edges(samples, RATE, EDGES, *key, 0), here)
+    assert shift_edges(samples, RATE, SPEEDS, 1, 0, "a", 0) is samples
 
 
 def test_some_noise_falls_with_frequency_and_some_does_not() -> None:

@@ -86,6 +86,18 @@ def test_steps_are_asked_for_by_number() -> None:
     assert all(isinstance(row, int) for step in steps for batch in step for row in batch)
 
 
+@given(lengths, st.integers(1, 4))
+def test_ordered_steps_are_those_of_the_shuffled_plan_from_short_to_long(
+    seconds: list[float], micro_batches: int
+) -> None:
+    ordered = plan(seconds, micro_batches=micro_batches, ordered=True)
+    assert sorted(ordered) == sorted(plan(seconds, micro_batches=micro_batches))
+    longest = [max(seconds[row] for batch in step for row in batch) for step in ordered]
+    shortest = [min(seconds[row] for batch in step for row in batch) for step in ordered]
+    for before, after in zip(longest, shortest[1:], strict=False):
+        assert before * 0.9 <= after * 1.1  # sorted by lengths that jitter by a tenth
+
+
 def test_windows_have_plans_of_their_own() -> None:
     seconds = np.random.default_rng(1).uniform(1, 10, 40).tolist()
     assert plan(seconds, window=0) != plan(seconds)

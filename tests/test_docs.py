@@ -1,10 +1,11 @@
-"""What the documentation says is so: generated parts are current, links lead somewhere, commands parse."""
+"""What the documentation says is so: generated parts are current, records have their schema, every unit is named.
+
+Links: test_docs_site.py; commands and other code: test_docs_blocks.py.
+"""
 
 import copy
-import importlib.util
 import json
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,30 +13,20 @@ from typing import Any
 
 import jsonschema
 import pytest
+from documentation import DOCS, PAGES, ROOT, by_name, loaded
 from miniature import recipe as miniature_recipe
 from miniature import write_corpus
 
-from asr.cli.main import _parser
 from asr.recipe_file import load_recipe
 from asr.runs.options import RunOptions
 from asr.runs.run import run
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCS = ROOT / "docs"
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"]
-)
 RECORDS = sorted((DOCS / "results").rglob("*.json"))
-by_name = {"ids": lambda path: path.relative_to(ROOT).as_posix()}
 
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return loaded(DOCS / "generate.py")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +35,9 @@ def record_schema() -> dict[str, Any]:
     return schema
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "record.md", "record.schema.json"])
+@pytest.mark.parametrize(
+    "name", ["recipes.md", "record.md", "record.schema.json", "benchmark.schema.json", "study.schema.json"]
+)
 def test_generated_files_are_current(name: str, generate: ModuleType) -> None:
     path = DOCS / name
     assert path.read_text(encoding="utf-8") == generate.generated()[path], "stale: run `make docs`"
@@ -64,7 +57,7 @@ def test_every_recipe_key_is_in_the_page(generate: ModuleType) -> None:
 
     recipe = load_recipe(ROOT / "recipes" / "an4.toml").model_dump(mode="json")
     documented = set(re.findall(r"^\| `(\w+)` \|", generate.recipe_tables(), re.MULTILINE))
-    assert keys(recipe) | {"channels", "kernel", "stride"} == documented
+    assert keys(recipe) | {"channels", "kernel", "stride", "pool"} == documented
 
 
 def test_schema_is_a_schema(record_schema: dict[str, Any]) -> None:
@@ -109,38 +102,13 @@ def test_the_schema_refuses_what_is_no_record(
 
 @pytest.mark.parametrize("path", RECORDS, **by_name)
 def test_published_records_validate(path: Path, record_schema: dict[str, Any]) -> None:
-    """Each with the schema of its format: those of older formats stay as they were published."""
+    """Each with the schema of its kind and format: those of older formats stay as they were published."""
     record = json.loads(path.read_text(encoding="utf-8"))
-    if record["format"] == 1:
+    if record.get("kind") == "study":
+        record_schema = json.loads((DOCS / "study.schema.json").read_text(encoding="utf-8"))
+    elif record["format"] == 1:
         record_schema = json.loads((DOCS / "record-1.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(record, record_schema)
-
-
-@pytest.mark.parametrize("page", PAGES, **by_name)
-def test_links_lead_somewhere(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith(("http://", "https://")):
-            continue
-        name, _, anchor = target.partition("#")
-        there = (page.parent / name).resolve() if name else page
-        assert there.exists(), f"{page.name}: {target}"
-        if anchor:
-            headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in {_anchor(heading) for heading in headings}, f"{page.name}: {target}"
-
-
-@pytest.mark.parametrize("page", PAGES, **by_name)
-def test_commands_are_right(page: Path) -> None:
-    """Commands and options parse, recipes and make targets exist."""
-    text = page.read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    joined = re.sub(r"\\\n *", "", text)  # of a command that goes on in the next line
-    for line in re.findall(r"^ {4}(?:\$ )?(asr .*)$|`(asr [a-z]+ [^`\n]*)`", joined, re.MULTILINE):
-        _parser().parse_args(shlex.split("".join(line), comments=True)[1:])
-    assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
-    for recipe in re.findall(r"\brecipes/([\w-]+)\.toml", text):
-        assert recipe == "mine" or (ROOT / "recipes" / f"{recipe}.toml").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, **by_name)
@@ -156,8 +124,3 @@ def test_architecture_names_every_unit() -> None:
         if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
     assert {unit for unit in units if f"`{unit}`" not in text} == {"__init__"}
-
-
-def _anchor(heading: str) -> str:
-    """As GitHub makes them."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -17,10 +17,10 @@ LAYERS = (
         *("scoring", "randomness", "philox", "shard_file", "remote_file", "recipe", "recipe_file", "numerics"),
     ),
     ("utterance", "identity", "manifest", "manifest_index", "corpora", "augment"),
-    ("model", "decoding", "lm", "batching"),
-    ("training", "transcribe", "evaluation", "confidence", "cleaning"),
+    ("model", "decoding", "lm", "batching", "safety"),
+    ("training", "engine", "transcribe", "evaluation", "confidence", "cleaning", "ensemble"),
     ("runs",),
-    ("claims", "publish", "models", "serve", "report"),
+    ("benchmark", "claims", "publish", "models", "export", "serve", "report", "tuning"),
     ("cli",),
 )  # fmt: skip
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

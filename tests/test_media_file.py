@@ -3,8 +3,8 @@
 import io
 import sys
 from pathlib import Path
-from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -12,7 +12,6 @@ from asr.audio import Shape, Track, read_audio, shape_of, stream_audio
 from asr.audio_length import find_extent
 from asr.errors import AudioError
 
-av: Any = pytest.importorskip("av", reason="needs PyAV: the extra `media`")
 SECONDS = 2.5
 
 

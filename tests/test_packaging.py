@@ -36,11 +36,14 @@ def test_the_wheel_holds_the_package_and_its_data(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("asr/")}
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "asr").rglob("*.py")}
     data = {f"asr/data/{path.name}" for path in (ROOT / "data").iterdir()}
-    assert {"asr/data/an4.lock.json", "asr/data/digits.toml"} <= data
+    assert {"asr/data/an4.lock.json", "asr/data/digits.toml", "asr/data/onnxruntime-web.json"} <= data
     page = {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "asr/serve/page").rglob("*") if path.is_file()
+        path.relative_to(ROOT).as_posix()
+        for folder in ("asr/serve/page", "asr/export/page")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
     }
-    assert "asr/serve/page/index.html" in page
+    assert {"asr/serve/page/index.html", "asr/export/page/hearing-worker.js"} <= page
     assert held == code | data | page | {"asr/py.typed"}
 
 

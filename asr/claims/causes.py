@@ -84,8 +84,10 @@ _SECTIONS: dict[str, Kind] = {
     "augment": "recipe of the data",
     "front_end": "recipe of the model",
     "model": "recipe of the model",
+    "init": "recipe of the model",  # what its weights begin as
     "spec_augment": "recipe of the model",
     "train": "recipe of the training",
+    "risk": "recipe of the training",
     "score": "recipe of the score",
     "decoder": "recipe of the decoder",
     "numerics": "determinism",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,11 @@ Code = Literal[
     "inconsistent",  # two places of the run contradict each other
     "leak",  # the test part shares with what was learned from, and no waiver says so
     "incomplete",  # the run is not over
+    "unsigned",  # a signature was asked for, and there are none
+    "bad-signature",  # a signature does not hold, or the file of signatures cannot be read
+    "other-signer",  # it is signed, but not by the key that was asked for
+    "other-thing",  # these are the signatures of something else
+    "unknown-signer",  # remark: it is signed by a key that was not given
     "other-transcript",  # decoded again, an utterance gives another text
     "other-audio",  # decoded again, the audio is other than it was
     "other-corpus",  # remark: not the corpus of this installation's lock file
@@ -76,6 +81,18 @@ class Check:
         if self.skipped:
             return "not checked"
         return "remark" if self.findings else "ok"
+
+
+def made_check(name: str, about: str, findings: Iterable[Finding]) -> Check:
+    """A check with what it finds, as far as it can be made: `findings` may raise NotChecked."""
+    found: list[Finding] = []
+    skipped = ""
+    try:
+        for finding in findings:
+            found.append(finding)
+    except NotChecked as reason:
+        skipped = str(reason)
+    return Check(name, about, tuple(found), skipped)
 
 
 @dataclass(frozen=True)

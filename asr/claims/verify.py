@@ -4,7 +4,6 @@ Nothing is repaired and nothing is written. What a check needs and cannot have i
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 
 from asr.claims.checks.again import Progress, check_audio, check_transcripts
@@ -16,7 +15,7 @@ from asr.claims.checks.model import check_model, check_states
 from asr.claims.checks.numbers import check_counts, check_outcomes, check_trail, check_training
 from asr.claims.checks.search import check_decoder, check_search
 from asr.claims.evidence import Evidence, read_evidence
-from asr.claims.findings import Check, Finding, NotChecked, Report
+from asr.claims.findings import Check, Finding, Report, made_check
 
 Checker = Callable[[Evidence], Iterable[Finding]]
 
@@ -63,29 +62,16 @@ def verify(
         RunError: that is no record.
     """
     evidence, told = read_evidence(path), progress or _silent
-    checks = [_run(name, about, check, evidence) for name, about, check in CHECKS]
+    checks = [made_check(name, about, check(evidence)) for name, about, check in CHECKS]
     again = (
         ("transcripts", TRANSCRIPTS, decode, check_transcripts, "only with --decode"),
         ("audio", AUDIO, audio, check_audio, "only with --audio"),
     )
     for name, about, asked, check, how in again:
         checks.append(
-            _run(name, about, partial(check, progress=told), evidence)
-            if asked
-            else Check(name, about, (), how)
+            made_check(name, about, check(evidence, progress=told)) if asked else Check(name, about, (), how)
         )
     return Report(path, evidence.format, str(evidence.tree.get("status", "")), tuple(checks))
-
-
-def _run(name: str, about: str, check: Checker, evidence: Evidence) -> Check:
-    findings: list[Finding] = []
-    skipped = ""
-    try:
-        for finding in check(evidence):
-            findings.append(finding)
-    except NotChecked as reason:
-        skipped = str(reason)
-    return Check(name, about, tuple(findings), skipped)
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

@@ -48,10 +48,17 @@ class Report:
     model: str = ""  # its name and the beginning of the digest of its weights
 
     @property
+    def by_kind(self) -> dict[str, list[Finding]]:
+        """In order of kinds, those that there are."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            found.setdefault(finding.kind, []).append(finding)
+        return {kind: found[kind] for kind in KINDS if kind in found}
+
+    @property
     def counts(self) -> dict[str, int]:
-        """Findings of each kind, in order of kinds."""
-        found = Counter(finding.kind for finding in self.findings)
-        return {kind: found[kind] for kind in KINDS if found[kind]}
+        """How many of each kind."""
+        return {kind: len(findings) for kind, findings in self.by_kind.items()}
 
 
 def read_part(path: Path, name: str = "") -> Part:
@@ -98,10 +105,10 @@ def check(
     """
     heard = _measured(parts, known, processes, progress)
     findings = [*sound_faults(heard), *same_sounds(heard, text, known, lambda *at: progress("copies", *at))]
-    findings += _text_faults(parts, heard, text)
-    notes = list(corpus_notes(heard))
     by_name = {part.name: part.utterances for part in parts}
     texts = {name: [normalise(one.text, text) for one in each] for name, each in by_name.items()}
+    findings += _text_faults(heard, texts, text)
+    notes = list(corpus_notes(heard))
     findings += [*shared_speakers(by_name), *shared_texts(by_name, texts), *near_texts(by_name, texts)]
     findings += _same_ids(parts)
     notes += vocabulary(by_name, texts)
@@ -112,15 +119,14 @@ def check(
         mended = _as_mended(findings)
         lines = [
             Line(
-                *(
-                    one.part,
-                    one.row,
-                    replace(one.utterance, text=mended.get((one.part, one.row), one.utterance.text)),
-                ),
-                *(one.stretch, one.sound.digest),
+                one.part,
+                one.row,
+                replace(one.utterance, text=mended.get((one.part, one.row), one.utterance.text)),
+                one.stretch,
+                one.sound.digest,
             )
             for one in heard
-            if one.usable and one.sound and normalise(one.utterance.text, text)
+            if one.usable and one.sound and texts[one.part][one.row]
         ]
         verdict = judge_texts(ear, lines, lambda *at: progress("texts by the model", *at))
         findings += verdict.findings
@@ -166,9 +172,15 @@ def _measured(parts: Sequence[Part], known: Path, processes: int, progress: Prog
     return heard
 
 
-def _text_faults(parts: Sequence[Part], heard: Sequence[Heard], version: str) -> Iterator[Finding]:
-    writing = Writing([one.text for part in parts for one in part.utterances], version)
-    written = [normalise(one.utterance.text, version) for one in heard]
+def _text_faults(
+    heard: Sequence[Heard], texts: Mapping[str, Sequence[str]], version: str
+) -> Iterator[Finding]:
+    """
+    Args:
+        texts: normalised, by part.
+    """
+    writing = Writing([one.utterance.text for one in heard], version)
+    written = [texts[one.part][one.row] for one in heard]
     sounds = [one.sound for one in heard]
     spoken = [
         text if sound and one.usable else "" for text, sound, one in zip(written, sounds, heard, strict=True)

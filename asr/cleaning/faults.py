@@ -16,21 +16,18 @@ PART = 4.0, 10.0  # a file that is so many times as long as declared, and so man
 SILENT = -60.0  # dB of full scale
 SHORTEST = 0.1  # seconds
 LIVELY = 0.05  # seconds that are not silence, at least
-STEADY, STEADY_SECONDS = (
-    4.0,
-    0.5,
-)  # dB between loud and quiet, below which nothing is said; from that length on
+STEADY = 4.0  # dB between loud and quiet, below which nothing is said
+STEADY_SECONDS = 0.5  # from that length on
 CANCELLED = 20.0  # dB
 DIRECT = 0.05  # of full scale
 DIRECT_BELOW = 15.0  # dB below the speech, above which less direct current is a fault, too
 LEAST_DIRECT = 0.001
 CLIPPED = 0.001  # share of the samples
+EDGES = ("begins", "ends")
 LOUD_EDGE = -8.0  # dB of the speech, at the first or the last moment
 COMMON = 0.05  # share of a corpus from which on it is how the corpus is cut
-NARROW, MANY = (
-    0.2,
-    20,
-)  # share of the sounds of one rate, and number, from which on narrow ones are no exception
+# Share of the sounds of one rate, and number, from which on narrow ones are no exception.
+NARROW, MANY = 0.2, 20
 
 
 @dataclass(frozen=True)
@@ -64,12 +61,8 @@ class Heard:
 def sound_faults(heard: Sequence[Heard]) -> Iterator[Finding]:
     """In their order."""
     sounds = [one.sound for one in heard if one.sound is not None]
-    tight = {
-        edge: np.mean([getattr(sound, edge) > LOUD_EDGE for sound in sounds] or [0.0]) > COMMON
-        for edge in ("begins", "ends")
-    }
-    rates = Counter(sound.sample_rate for sound in sounds)
-    narrow = Counter(sound.sample_rate for sound in sounds if sound.wall)
+    tight = {edge: _tight(sounds, edge) > COMMON for edge in EDGES}
+    rates, narrow = _rates(sounds)
     for one in heard:
         sound = one.sound
         if sound is None:
@@ -83,7 +76,7 @@ def sound_faults(heard: Sequence[Heard]) -> Iterator[Finding]:
         if sound.wall and not _usual(narrow[sound.sample_rate], rates[sound.sample_rate]):
             found = f"nothing above {sound.wall:.0f} Hz, of the {sound.sample_rate / 2:.0f} Hz that its rate allows"
             yield one.finding("narrow", found, 1 - sound.wall / sound.sample_rate)
-        for edge in ("begins", "ends"):
+        for edge in EDGES:
             level = getattr(sound, edge)
             if level > LOUD_EDGE and not tight[edge]:
                 yield one.finding(
@@ -94,20 +87,32 @@ def sound_faults(heard: Sequence[Heard]) -> Iterator[Finding]:
 def corpus_notes(heard: Sequence[Heard]) -> Iterator[str]:
     """What is said once of all sounds."""
     sounds = [one.sound for one in heard if one.sound is not None]
-    rates = Counter(sound.sample_rate for sound in sounds)
+    rates, narrow = _rates(sounds)
     if len(rates) > 1:
         yield "sample rates: " + ", ".join(
             f"{rate} Hz in {count} utterances" for rate, count in rates.most_common()
         )
     for rate, count in rates.items():
-        narrow = sum(sound.wall > 0 and sound.sample_rate == rate for sound in sounds)
-        if _usual(narrow, count):
-            many = f"{narrow} of {count} utterances of {rate} Hz"
+        if _usual(narrow[rate], count):
+            many = f"{narrow[rate]} of {count} utterances of {rate} Hz"
             yield f"{many} hold nothing at high frequencies: they were coded or resampled"
-    for edge in ("begins", "ends"):
-        share = np.mean([getattr(sound, edge) > LOUD_EDGE for sound in sounds] or [0.0])
+    for edge in EDGES:
+        share = _tight(sounds, edge)
         if share > COMMON:
             yield f"{share:.0%} of the utterances {edge[:-1]} within sound: so is the corpus cut, and none is accused"
+
+
+def _tight(sounds: Sequence[Sound], edge: str) -> float:
+    """The share that is loud at this edge."""
+    return float(np.mean([getattr(sound, edge) > LOUD_EDGE for sound in sounds] or [0.0]))
+
+
+def _rates(sounds: Sequence[Sound]) -> tuple[Counter[int], Counter[int]]:
+    """How many sounds there are of each rate, and how many of these are narrow."""
+    return (
+        Counter(sound.sample_rate for sound in sounds),
+        Counter(sound.sample_rate for sound in sounds if sound.wall),
+    )
 
 
 def _usual(narrow: int, count: int) -> bool:

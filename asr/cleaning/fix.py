@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import shutil
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from asr.cleaning.check import Part, Report
 from asr.cleaning.kinds import KINDS, Action, Finding
+from asr.corpora.cache import whole_folder
 from asr.errors import CorpusError, StorageError
 
 LEFT_OUT, MENDED = "left_out.jsonl", "mended.jsonl"
@@ -60,18 +60,12 @@ def write_cleaned(report: Report, folder: Path, plan: Plan) -> Cleaned:
         StorageError: it cannot be written.
     """
     check_folder(folder)
-    beside = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
     try:
-        beside.mkdir(parents=True)
-        cleaned = _write(report, beside, plan)
-        if folder.exists():
-            folder.rmdir()
-        beside.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(folder) as part:
+            return _write(report, part, plan)
     except OSError as error:
         raise StorageError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return cleaned
 
 
 def check_folder(folder: Path) -> None:
@@ -119,7 +113,7 @@ def _write(report: Report, folder: Path, plan: Plan) -> Cleaned:
                 raise CorpusError(
                     f"{part.path}: nothing would be left of {part.name}; see what was found, and --keep"
                 )
-            _write_lines(folder / f"{part.name}.jsonl", lines)
+            (folder / f"{part.name}.jsonl").write_text("".join(lines), encoding="utf-8")
             kept[part.name], left[part.name], mended[part.name] = len(lines), leaving, mending
     return Cleaned(kept, left, mended)
 
@@ -179,10 +173,3 @@ def _said(part: Part, row: int, tree: dict[str, Any], findings: Sequence[Finding
 
 def _line(tree: Mapping[str, Any]) -> str:
     return json.dumps(tree, ensure_ascii=False) + "\n"
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(lines)
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -25,8 +25,8 @@ from asr.decoding.greedy import greedy
 from asr.errors import AlignmentError, AudioError, TokenizerError
 from asr.model.bundle import load_bundle
 from asr.model.inference import Inference
-from asr.model.named import find_model
 from asr.numerics import choose_device, warm_up
+from asr.safety.opened import opened_model
 from asr.text import normalise
 from asr.transcribe.hear import LogProbs, posteriors
 from asr.transcribe.windows import Joiner, Windows
@@ -72,10 +72,19 @@ class Verdict:
 
 
 class Ear:
-    """A model that judges texts."""
+    """A model that judges texts; `require_signature` is as `Transcriber` has it."""
 
-    def __init__(self, model: str | Path, known: Path, *, device: str = "auto", workers: int = 1) -> None:
-        self.bundle = load_bundle(find_model(model))
+    def __init__(
+        self,
+        model: str | Path,
+        known: Path,
+        *,
+        device: str = "auto",
+        workers: int = 1,
+        require_signature: Sequence[str | Path] | None = None,
+    ) -> None:
+        with opened_model(model, require_signature) as folder:
+            self.bundle = load_bundle(folder)
         self._inference = Inference(self.bundle.model.to(choose_device(device)))
         description = self.bundle.description
         self._text, self._rate = description.text, description.front_end.sample_rate

@@ -36,7 +36,9 @@ def write_page(path: Path, report: Report, plan: Plan) -> None:
 def page(report: Report, plan: Plan) -> str:
     """The whole page."""
     utterances = {part.name: part.utterances for part in report.parts}
-    sections = "".join(_section(kind, report, plan, utterances) for kind in report.counts)
+    sections = "".join(
+        _section(kind, findings, plan, utterances) for kind, findings in report.by_kind.items()
+    )
     notes = "".join(f"<li>{_text(note)}</li>" for note in report.notes)
     count = sum(len(part.utterances) for part in report.parts)
     about = [f"{count:,} utterances", f"{report.seconds / 3600:.2f} hours", f"texts as {report.text}"]
@@ -62,12 +64,11 @@ def page(report: Report, plan: Plan) -> str:
 def _overview(report: Report, plan: Plan) -> str:
     most = max(report.counts.values(), default=1)
     rows = []
-    for kind, count in report.counts.items():
-        findings = [one for one in report.findings if one.kind == kind]
+    for kind, findings in report.by_kind.items():
         tone = _TONES[plan.action(findings[0])]
-        width = max(2, round(100 * count / most))
+        width = max(2, round(100 * len(findings) / most))
         rows.append(
-            f"<tr><td><a href='#{kind}'>{kind}</a></td><td class=n>{count:,}</td>"
+            f"<tr><td><a href='#{kind}'>{kind}</a></td><td class=n>{len(findings):,}</td>"
             f"<td class=bar><span class='{tone}' style='width:{width}%'></span></td>"
             f"<td class=quiet>{_text(KINDS[kind].title)}</td></tr>"
         )
@@ -78,8 +79,9 @@ def _overview(report: Report, plan: Plan) -> str:
     return f"<div><h2>Kinds</h2><table>{''.join(rows)}</table>{legend}</div>" if rows else ""
 
 
-def _section(kind: str, report: Report, plan: Plan, utterances: Mapping[str, Sequence[Utterance]]) -> str:
-    findings = [one for one in report.findings if one.kind == kind]
+def _section(
+    kind: str, findings: Sequence[Finding], plan: Plan, utterances: Mapping[str, Sequence[Utterance]]
+) -> str:
     title, advice = (_text(words[0].upper() + words[1:]) for words in (KINDS[kind].title, KINDS[kind].advice))
     rows = "".join(
         _row(one, place < PLAYERS, plan, utterances) for place, one in enumerate(findings[:LISTED])

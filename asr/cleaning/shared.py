@@ -14,10 +14,8 @@ OFTEN = 4  # times in the corpus from which on a text is a prompt that many were
 NEAR = 0.9  # likeness of texts that are nearly one
 NEAR_CHARACTERS = 40  # that such texts have at least
 SHINGLE = 5  # characters
-HASHES, BANDS = (
-    48,
-    16,
-)  # minima of a text, and keys made of three each: of texts alike by 0.7, 99.8 % share a key
+# Minima of a text, and keys made of three each: of texts alike by 0.7, 99.8 % share a key.
+HASHES, BANDS = 48, 16
 COMMON = 50  # texts with one key beyond which it says nothing
 
 Texts = Sequence[str]  # normalised, one an utterance
@@ -42,15 +40,8 @@ def shared_speakers(parts: Parts) -> Iterator[Finding]:
         if len(counts) > 1:
             first = min(counts, key=rank)
             there = ", ".join(f"{count} of {name}" for name, count in counts.items())
-            yield Finding(
-                "shared-speaker",
-                first,
-                -1,
-                speaker,
-                "",
-                f"speaker {speaker} has {there}",
-                sum(counts.values()),
-            )
+            found = f"speaker {speaker} has {there}"
+            yield Finding("shared-speaker", first, -1, speaker, "", found, sum(counts.values()))
 
 
 def shared_texts(parts: Parts, texts: Mapping[str, Texts]) -> Iterator[Finding]:
@@ -113,20 +104,11 @@ def near_texts(parts: Parts, texts: Mapping[str, Texts]) -> Iterator[Finding]:
     for a, b in sorted(pairs):
         alike = Levenshtein.normalized_similarity(every[a], every[b], score_cutoff=NEAR)
         if alike >= NEAR:
-            (first, row), (part, there) = places[every[a]], places[every[b]]
-            utterance, other = parts[part][there], parts[first][row]
+            (first, there), (part, row) = places[every[a]], places[every[b]]
+            utterance, others = parts[part][row], (f"{first}/{parts[first][there].id}",)
             found = f"“{every[b]:.80}” and “{every[a]:.80}”"
             yield Finding(
-                "near-text",
-                *(
-                    part,
-                    there,
-                    utterance.id,
-                    utterance.audio_filepath,
-                    found,
-                    alike,
-                    (f"{first}/{other.id}",),
-                ),
+                "near-text", part, row, utterance.id, utterance.audio_filepath, found, alike, others
             )
 
 

@@ -12,10 +12,8 @@ from asr.errors import AudioError
 from asr.identity import audio_digest
 
 FRAME = 0.010  # seconds
-LOUD, SHARE = (
-    20,
-    0.3,
-)  # frames, or share of the frames where those are fewer: the loudest, which stand for the speech
+# Frames, or share of the frames where those are fewer: the loudest, which stand for the speech.
+LOUD, SHARE = 20, 0.3
 QUIET = 10  # percentile that stands for what is behind it
 BELOW = 30.0  # dB below the speech, where it ends
 ABOVE = 6.0  # dB above what is behind it

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from asr import numerics
 from asr.cli.arguments import add_device, add_workers, workers_of
+from asr.cli.key_options import add_require_signature
 from asr.cli.pace import Pace
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokens", action="store_true", help="in JSON also the tokens of the model, each where its spike is"
     )
+    add_require_signature(parser)
     add_device(parser)
     add_workers(parser)
 
@@ -49,7 +51,7 @@ def call(options: argparse.Namespace) -> int:
     from asr.errors import AsrError
     from asr.transcribe.aligner import Aligner
 
-    aligner = Aligner(options.model, device=options.device)
+    aligner = Aligner(options.model, device=options.device, require_signature=options.require_signature)
     failures: list[AsrError] = []
     pace = Pace(len(utterances))
     try:

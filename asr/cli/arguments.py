@@ -17,6 +17,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda or cuda:N")
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "torch", "onnx"),
+        default="auto",
+        help="what computes: the model's ONNX file if it has one (asr export), else torch; or that one",
+    )
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
@@ -28,21 +37,42 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
-    """What commands that train have in common; `out` is the run folder that they choose by themselves."""
+    """What commands that train a run have in common; `out` is the run folder that they choose by themselves."""
+    add_recipe_options(
+        parser, out=f"run folder ({out})", change="a key of the recipe, for example --set train.epochs=3"
+    )
+    add_workers(parser)
+    parser.add_argument(
+        "--processes",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="processes that share the micro-batches of a step, each with its workers (1); nor does this number",
+    )
+    add_folder_options(parser, folder="run folder")
+
+
+def add_recipe_options(parser: argparse.ArgumentParser, *, out: str, change: str) -> None:
+    """What goes into trainings, and where what they leave goes.
+
+    Args:
+        out: says of --out what it is.
+        change: says of --set what may be changed.
+    """
     parser.add_argument(
         "--corpus",
         type=Path,
         metavar="PATH",
         help="archive or folder of the corpus; without it, it is downloaded (or made, if it is synthetic)",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"run folder ({out})")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=out)
     parser.add_argument(
         "--set",
         dest="changes",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a key of the recipe, for example --set train.epochs=3; may be given again",
+        help=f"change {change}; may be given again",
     )
     parser.add_argument(
         "--files",
@@ -53,15 +83,11 @@ def add_run_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         help="where files that the recipe names are, if not beside it; may be given again",
     )
     add_device(parser)
-    add_workers(parser)
-    parser.add_argument(
-        "--processes",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="processes that share the micro-batches of a step, each with its workers (1); nor does this number",
-    )
-    parser.add_argument("--fresh", action="store_true", help="throw away what the run folder holds")
+
+
+def add_folder_options(parser: argparse.ArgumentParser, *, folder: str) -> None:
+    """How what is there already is taken: what the folder holds, the corpus, the cache."""
+    parser.add_argument("--fresh", action="store_true", help=f"throw away what the {folder} holds")
     parser.add_argument(
         "--any-corpus",
         action="store_true",
@@ -85,6 +111,7 @@ def run_options(
     command: str,
     beside: Path,
     tensorboard: bool = False,
+    trained: Path | None = None,
     placement: Placement | None = None,
 ) -> "RunOptions":
     """What `add_run_options` has read, for a run.
@@ -116,6 +143,7 @@ def run_options(
         fresh=options.fresh,
         check_lock=not options.any_corpus,
         tensorboard=tensorboard,
+        trained=trained,
         command=command,
     )
 

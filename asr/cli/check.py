@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli.arguments import add_cache, add_device, add_workers, workers_of
+from asr.cli.key_options import add_require_signature
 
 if TYPE_CHECKING:
     from asr.cleaning.check import Part, Report
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "manifests", nargs="+", metavar="MANIFEST", help="a file, PART=FILE, or a folder of manifests"
     )
     parser.add_argument("--model", metavar="MODEL", help="a run folder or a bundle, which judges the texts")
+    add_require_signature(parser)
     parser.add_argument(
         "--text", choices=VERSIONS, default="plain-1", help="version of the text normaliser (plain-1)"
     )
@@ -61,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     from asr.cleaning.fix import Plan, check_folder, write_cleaned
+    from asr.errors import BundleError
 
+    if options.require_signature and options.model is None:
+        raise BundleError("--require-signature is for a model: add --model")
     parts = read_parts(options.manifests)
     if options.fix is not None:
         check_folder(options.fix)  # before everything is measured
@@ -132,7 +137,13 @@ def _check(options: argparse.Namespace, parts: "Sequence[Part]") -> "Report":
         numerics.pin()
         from asr.cleaning.heard import Ear
 
-        ear = Ear(options.model, known, device=options.device, workers=workers)
+        ear = Ear(
+            options.model,
+            known,
+            device=options.device,
+            workers=workers,
+            require_signature=options.require_signature,
+        )
     with stage_bars() as progress:
         return check(parts, known=known, text=options.text, ear=ear, processes=workers, progress=progress)
 
@@ -143,28 +154,30 @@ def _print(report: "Report", plan: "Plan", *, everything: bool) -> None:
 
     from asr.cleaning.kinds import KINDS
     from asr.cleaning.summary import done_about
+    from asr.cli.visible import visible
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     count = sum(len(part.utterances) for part in report.parts)
     names = ", ".join(f"{part.name} {len(part.utterances)}" for part in report.parts)
-    console.print(f"{count} utterances ({names}), {report.seconds / 3600:.2f} hours of audio")
-    for kind, number in report.counts.items():
-        findings = [one for one in report.findings if one.kind == kind]
+    console.print(f"{count} utterances ({visible(names)}), {report.seconds / 3600:.2f} hours of audio")
+    for kind, findings in report.by_kind.items():
+        number = len(findings)
         heading = Text.assemble(
             "\n", (f"{kind}: {number}", "bold"), f"  {KINDS[kind].title}; {KINDS[kind].advice} ",
             (f"[{done_about(findings, plan)}]", "dim"),
         )  # fmt: skip
         console.print(heading)
         for one in findings if everything else findings[:SHOWN]:
-            console.print(Text.assemble("  ", (f"{one.part}/{one.id}", "cyan"), f"  {one.found}"))
+            name, found = visible(f"{one.part}/{one.id}"), visible(one.found)
+            console.print(Text.assemble("  ", (name, "cyan"), f"  {found}"))
             if one.file and one.file not in one.found:
-                console.print(Text(f"      {one.file}", style="dim"))
+                console.print(Text(f"      {visible(one.file)}", style="dim"))
         if not everything and number > SHOWN:
             console.print(Text(f"  and {number - SHOWN} more (--all)", style="dim"))
     if not report.findings:
         console.print("\nnothing was found")
-    for note in report.notes:
-        console.print(Text(f"\nnote: {note}" if note == report.notes[0] else f"note: {note}"))
+    for number, note in enumerate(report.notes):
+        console.print(Text("\n" * (not number) + f"note: {visible(note)}"))
 
 
 def _print_cleaned(folder: Path, cleaned: "Cleaned") -> None:

@@ -1,6 +1,5 @@
 """Comparisons and verdicts for people."""
 
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -10,6 +9,8 @@ from rich.text import Text
 from asr.claims.compare import Comparison, Group, Tests
 from asr.claims.given import Given
 from asr.claims.reproduction import Reproduction
+from asr.cli.tables import rate_of, wide_console
+from asr.report.paired import paired_rows
 from asr.runs.record import Record, Result
 
 MOST = 10  # causes or utterances that are printed
@@ -18,7 +19,7 @@ MOST = 10  # causes or utterances that are printed
 def print_rates(runs: Sequence[Given]) -> None:
     """The test result of each run."""
     units = {result.unit for run in runs if (result := run.record.results.get("test"))} or {"word"}
-    rate = " or ".join("WER" if unit == "word" else "by character" for unit in sorted(units, reverse=True))
+    rate = " or ".join(rate_of(unit) for unit in sorted(units, reverse=True))
     counts = " or ".join(f"{unit}s" for unit in sorted(units, reverse=True))
     headings = (f"{rate} test", "95 % interval", f"errors / {counts}", "CER", "wrong sentences", "weights")
     table = _table("", *headings)
@@ -30,7 +31,7 @@ def print_rates(runs: Sequence[Given]) -> None:
         table.add_row(Text(str(run.path)), *_rates(result), model.weights_digest[:12] if model else "")
         if run.record.search and "test" in run.record.search.results:
             table.add_row("  + search", *_rates(run.record.search.results["test"]), "")
-    _console().print(table)
+    wide_console().print(table)
 
 
 def _rates(result: Result) -> list[str]:
@@ -46,7 +47,7 @@ def _rates(result: Result) -> list[str]:
 
 def print_comparison(found: Comparison) -> None:
     """Tests, verdict, and what else is different."""
-    console = _console()
+    console = wide_console()
     console.print(f"\n{found.second.path} beside {found.first.path}", soft_wrap=True)
     if found.tests:
         console.print(_tests_table(found.tests))
@@ -59,7 +60,7 @@ def print_comparison(found: Comparison) -> None:
 
 def print_groups(groups: Sequence[Group]) -> None:
     """Mean and spread over seeds, where there are several."""
-    console = _console()
+    console = wide_console()
     for group, what in ((each, what) for whole in groups for each, what in _rows(whole)):
         rate = "WER" if group.unit == "word" else "CER"
         if len(group.seeds) > 1:
@@ -80,7 +81,7 @@ def _rows(group: Group) -> list[tuple[Group, str]]:
 def print_reproduction(found: Reproduction) -> None:
     """What was run again, the verdict last."""
     record, again = found.given.record, found.record
-    console = _console()
+    console = wide_console()
     table = _table("", "record", "run again")
     for name, ours, theirs in _facts(record, again):
         table.add_row(name, Text(ours), Text(theirs), style=None if ours == theirs else "yellow")
@@ -117,36 +118,8 @@ def _column(record: Record) -> dict[str, str]:
 
 def _tests_table(tests: Tests, what: str = "") -> Table:
     table = _table(f"{what}test (difference: second minus first)", "difference", "95 % interval", "p")
-    pairs = tests.matched_pairs
-    table.add_row(
-        f"matched pairs over {pairs.unit}",
-        f"{pairs.difference:+.2%}",
-        _interval(pairs.interval_95),
-        _p(pairs.p),
-    )
-    if tests.segments:
-        found = tests.segments
-        table.add_row(
-            f"MAPSSWE, {found.segments} segments",
-            f"{found.difference:+.3f} errors a segment",
-            "",
-            _p(found.p),
-        )
-    for bootstrap in (tests.over_utterances, tests.over_speakers):
-        if bootstrap:
-            table.add_row(
-                f"paired bootstrap over {bootstrap.unit}",
-                f"{bootstrap.difference:+.2%}",
-                _interval(bootstrap.interval_95),
-                _p(bootstrap.p),
-            )
-    mcnemar = tests.sentences
-    table.add_row(
-        "McNemar on sentences",
-        f"{mcnemar.first_only} wrong in the first alone, {mcnemar.second_only} in the second",
-        "",
-        _p(mcnemar.p),
-    )
+    for row in paired_rows(tests):
+        table.add_row(*row)
     return table
 
 
@@ -180,21 +153,8 @@ def _print_verdict(console: Console, found: Comparison | Reproduction) -> None:
     console.print(f"verdict: {verdict}", soft_wrap=True)
 
 
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:+.2%} to {interval[1]:+.2%}"
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
-
-
 def _table(*headings: str) -> Table:
     table = Table()
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
-
-
-def _console() -> Console:
-    # Wide where output goes to a file: paths and digests in one piece.
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)

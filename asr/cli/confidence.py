@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr import numerics
 from asr.cli.arguments import add_workers, workers_of
-from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of
+from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of, given
 
 if TYPE_CHECKING:
     from asr.confidence.judge import Judged
@@ -78,9 +78,9 @@ def _add_decoder(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     from asr.errors import ConfidenceError
 
-    given = [name.replace("_", "-") for name in OF_SEARCH if getattr(options, name) is not None]
-    if given and options.decoder != "beam":
-        raise ConfidenceError(f"--{given[0]} is for --decoder beam")
+    found = given(options, OF_SEARCH)
+    if found and options.decoder != "beam":
+        raise ConfidenceError(f"{found[0]} is for --decoder beam")
     numerics.pin()
     return _train(options) if options.action == "train" else _score(options)
 

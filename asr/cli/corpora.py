@@ -7,7 +7,10 @@ in the formats that stand below the list: `asr prepare folder RECORDINGS --out F
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asr.corpora.reading import Reader
 
 NAME = "corpora"
 
@@ -31,7 +34,7 @@ def call(options: argparse.Namespace) -> int:
     return 0
 
 
-def about(reader: Any) -> dict[str, Any]:
+def about(reader: "Reader") -> dict[str, Any]:
     """What a user asks of a corpus. Languages are codes; 0 hours are not known, or other for every user."""
     return {
         "name": reader.name,
@@ -45,7 +48,7 @@ def about(reader: Any) -> dict[str, Any]:
     }
 
 
-def _how(reader: Any) -> str:
+def _how(reader: "Reader") -> str:
     if reader.source is not None:
         return "is downloaded"
     if reader.parts:

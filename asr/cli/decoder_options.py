@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,9 +13,18 @@ if TYPE_CHECKING:
     from asr.decoding.ngram_model import NgramModel
     from asr.runs.evaluate import Evaluator
 
-TRAIN, MODEL = "train", "model"
-OF_SEARCH = ("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine")
+TRAIN, MODEL, PRONUNCIATIONS = NAMED = "train", "model", "pronunciations"
+OF_SEARCH = (
+    *("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine"),
+    "attention_weight",
+)
 _WEIGHTS = ("lm_weight", "word_score", "unknown_score", "beam")
+
+
+def given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    """Those of these options that were given, as they are written. A weight of 0 is given, too."""
+    found = (name for name in names if getattr(options, name) is not None)
+    return [f"--{name.replace('_', '-')}" for name in found if getattr(options, name) is not False]
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +34,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         "--lexicon",
         metavar="FILE",
         help=f"only these words may be found: a word a line; `{TRAIN}`: those of the training part; `{MODEL}`: "
-        "those of the language model",
+        f"those of the language model; `{PRONUNCIATIONS}`: all that the tokenizer has a pronunciation of",
     )
     parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's log-prob (0.5)")
     parser.add_argument("--word-score", type=float, metavar="S", help="added for each word (0)")
@@ -39,6 +49,12 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="W",
         help="of the log-prob of each token on the whole, which is taken off before the search (0)",
+    )
+    parser.add_argument(
+        "--attention-weight",
+        type=float,
+        metavar="W",
+        help="0 to 1, of the log-prob of the model's attention decoder, if it has one; the rest of CTC's (0)",
     )
     parser.add_argument("--beam", type=int, metavar="N", help="prefixes kept after a frame (50)")
     parser.add_argument(
@@ -63,37 +79,63 @@ def decoder_of(options: argparse.Namespace, evaluator: "Evaluator", *, tune: boo
 
     found = evaluator.bundled() if not (options.lm or options.lexicon) else None
     if found and (found.model or found.lexicon or not tune):
-        return _changed(found, options)
+        return _changed(found, options, evaluator)
     if options.lm_weight is not None and not options.lm:
         raise RunError("--lm-weight weighs a language model; give one by --lm")
-    if tune and not (options.lm or options.lexicon):
-        raise RunError("--tune chooses the weights of a language model or a lexicon; give --lm or --lexicon")
+    if tune and not (options.lm or options.lexicon or _asks_attention(options)):
+        raise RunError(
+            "--tune chooses the weights of a language model, a lexicon or an attention decoder; give --lm, --lexicon "
+            "or --attention-weights"
+        )
     if options.lexicon == MODEL and not options.lm:
         raise RunError(f"--lexicon {MODEL} is the words of a language model; give one by --lm")
     model, unit = _model(options.lm, evaluator)
     if not options.lexicon and not evaluator.writes_words and (model or tune):
         raise RunError("phones become words by a lexicon; add --lexicon train, model or a file")
     lexicon = _lexicon(options.lexicon, evaluator, model) if options.lexicon else None
-    return _changed(Decoder("beam", SearchSettings(lm_unit=unit), model, lexicon), options)
+    return _changed(Decoder("beam", SearchSettings(lm_unit=unit), model, lexicon), options, evaluator)
 
 
-def _changed(decoder: "Decoder", options: argparse.Namespace) -> "Decoder":
+def _asks_attention(options: argparse.Namespace) -> bool:
+    return any((options.attention_weight, *(getattr(options, "attention_weights", None) or ())))
+
+
+def _changed(decoder: "Decoder", options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
     """The same with the weights, beam and engine that were given."""
     from asr.errors import RunError
 
-    given = {name: getattr(options, name) for name in _WEIGHTS if getattr(options, name) is not None}
-    if "lm_weight" in given and decoder.model is None:
+    changes = {name: getattr(options, name) for name in _WEIGHTS if getattr(options, name) is not None}
+    if "lm_weight" in changes and decoder.model is None:
         raise RunError("--lm-weight weighs a language model; give one by --lm")
     weight = decoder.prior_weight if options.prior_weight is None else options.prior_weight
     if not 0 <= weight < float("inf"):
         raise RunError(f"prior_weight must be 0 or more, got {weight}")
     assert decoder.settings is not None  # a search has them
     try:
-        settings = replace(decoder.settings, **given)
+        settings = replace(decoder.settings, **changes)
     except ValueError as error:
         raise RunError(str(error)) from None
     engine = options.engine or decoder.engine
-    return replace(decoder, settings=settings, engine=engine, prior_weight=weight)
+    changed = replace(decoder, settings=settings, engine=engine, prior_weight=weight)
+    return _with_attention(changed, options, evaluator)
+
+
+def _with_attention(decoder: "Decoder", options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
+    """That of the model, where a weight of it was given, is going to be chosen, or is the bundle's own."""
+    from asr.errors import RunError
+
+    given = options.attention_weight
+    weight = decoder.attention_weight if given is None else given
+    if not 0 <= weight <= 1:
+        raise RunError(f"attention_weight must be 0 to 1, got {weight}")
+    if not (weight or _asks_attention(options)):
+        return decoder.by_ctc_alone()
+    if evaluator.attention is None:
+        raise RunError(
+            "--attention-weight weighs an attention decoder, and this model has none; its recipe would have asked for "
+            "one by model.attention_decoder.layers"
+        )
+    return replace(decoder, attention=evaluator.attention, attention_weight=weight)
 
 
 def _model(path: Path | None, evaluator: "Evaluator") -> "tuple[NgramModel | None, Literal['word', 'token']]":
@@ -122,8 +164,9 @@ def _lexicon(given: str, evaluator: "Evaluator", model: "NgramModel | None") -> 
 
     version = evaluator.record.recipe.text
     train = (normalise(utterance.text, version) for utterance in evaluator.utterances("train"))
-    words = lexicon_words(given, train, model, Path(given), version)
-    lexicon, left_out = spelled(words, evaluator.bundle.tokenizer, given)
+    tokenizer = evaluator.bundle.tokenizer
+    words = lexicon_words(given, train, model, Path(given), version, tokenizer)
+    lexicon, left_out = spelled(words, tokenizer, given)
     if left_out:
         print(
             f"asr: {given}: {left_out} of {len(words)} words left out: not in the model's alphabet",
@@ -142,7 +185,7 @@ def made_of(options: argparse.Namespace, evaluator: "Evaluator") -> dict[str, An
         model, lexicon = (path if path.is_file() else None for path in files)
     return {
         "language_model": _digest(model),
-        "lexicon": lexicon if lexicon in (TRAIN, MODEL) else _digest(lexicon),
+        "lexicon": lexicon if lexicon in NAMED else _digest(lexicon),
     }
 
 

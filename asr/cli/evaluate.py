@@ -10,18 +10,22 @@ search, it is the one that the model carries, if its recipe asked for one.
 
 puts models beside corpora that they may never have heard: `asr evaluate runs/an4 fsdd=fsdd.tar.gz own.jsonl`. A model
 is a run, a bundle or a name; a corpus the name of a reader, NAME=PATH, or a manifest.
+
+    asr evaluate RUN... --ensemble vote --part test
+
+takes several models as one, beside each of them: on the part of the corpus that their runs share, or on other corpora.
 """
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr import numerics
 from asr.cli.arguments import add_cache, add_workers, workers_of
-from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of, made_of
+from asr.cli.decoder_options import OF_SEARCH, add_search_options, decoder_of, given, made_of
+from asr.cli.ensemble import OF_ENSEMBLE, add_ensemble_options
 
 if TYPE_CHECKING:
     from asr.decoding.decoder import Decoder
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from asr.runs.evaluate import Evaluation, Evaluator
 
 NAME = "evaluate"
-_TRIED = ("lm_weights", "word_scores", "prior_weights", "beams")
+_TRIED = ("lm_weights", "word_scores", "prior_weights", "beams", "attention_weights")
 _OF_MATRIX = ("out", "text", "unit", "any_corpus")
 _CHOSEN = ("lm_weight", "word_score", "prior_weight")
 
@@ -52,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tune", action="store_true", help="choose the weights on the development part, from:"
     )
     _add_grid(parser)
+    add_ensemble_options(parser)
     parser.add_argument("--json", action="store_true", help="for programs, with all weights that were tried")
     add_workers(parser)
     parser.add_argument(
@@ -60,7 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unit", choices=("word", "character"), help="likewise: what errors are counted in (word)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="likewise: write all of it as JSON")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="likewise: write all of it as JSON; of an ensemble, a folder with the hypotheses, too",
+    )
     parser.add_argument(
         "--any-corpus", action="store_true", help="likewise: also one that is not that of its lock file"
     )
@@ -73,11 +83,14 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
         ("--word-scores", float, "for --word-score (0 1 2)"),
         ("--prior-weights", float, "for --prior-weight (0 0.3)"),
         ("--beams", int, "for --beam (that one alone)"),
+        ("--attention-weights", float, "for --attention-weight (that one alone)"),
     ):
         parser.add_argument(name, type=kind, nargs="+", metavar="X", help=f"tried {what}")
 
 
 def call(options: argparse.Namespace) -> int:
+    if options.ensemble:
+        return _ensemble(options)
     _check(options)
     numerics.pin()
     if len(options.what) > 1:
@@ -112,11 +125,8 @@ def _matrix(options: argparse.Namespace) -> int:
     from asr.cli.matrix import evaluate_all, parted
     from asr.errors import RunError
 
-    given = [name for name in (*OF_SEARCH, "tune") if getattr(options, name) not in (None, False)]
-    if given:
-        raise RunError(
-            f"--{given[0].replace('_', '-')} is for one run; --decoder beam takes the search of each model"
-        )
+    if found := given(options, (*OF_SEARCH, "tune")):
+        raise RunError(f"{found[0]} is for one run; --decoder beam takes the search of each model")
     models, corpora = parted(options.what)
     if not models or not corpora:
         raise RunError(
@@ -125,31 +135,43 @@ def _matrix(options: argparse.Namespace) -> int:
     return evaluate_all(options, models, corpora)
 
 
+def _ensemble(options: argparse.Namespace) -> int:
+    from asr.cli.ensemble import evaluate_ensemble
+    from asr.cli.matrix import parted
+    from asr.errors import RunError
+
+    if found := given(options, _TRIED):
+        raise RunError(f"{found[0]} is for one run")
+    numerics.pin()
+    models, corpora = parted(options.what)
+    return evaluate_ensemble(options, models, corpora)
+
+
 def _check_alone(options: argparse.Namespace) -> None:
     from asr.errors import RunError
 
-    given = ["--part train"] if options.part == "train" else []
-    given += [f"--{name.replace('_', '-')}" for name in _OF_MATRIX if getattr(options, name)]
-    if given:
-        raise RunError(f"{given[0]} is for models and corpora: asr evaluate MODEL... CORPUS...")
+    found = ["--part train"] if options.part == "train" else []
+    found += given(options, _OF_MATRIX)
+    if found:
+        raise RunError(f"{found[0]} is for models and corpora: asr evaluate MODEL... CORPUS...")
 
 
 def _check(options: argparse.Namespace) -> None:
     """What needs no look at the run."""
     from asr.errors import RunError
 
-    names = (*OF_SEARCH, "tune", *_TRIED)
-    given = [name.replace("_", "-") for name in names if getattr(options, name) not in (None, False)]
-    if options.decoder == "greedy" and given:
+    if found := given(options, OF_ENSEMBLE):
+        raise RunError(f"{found[0]} is for several models as one: add --ensemble average or vote")
+    if options.decoder == "greedy" and (found := given(options, (*OF_SEARCH, "tune", *_TRIED))):
         raise RunError(
-            f"--{given[0]} is for --decoder beam; a greedy decoder takes the best token of each frame"
+            f"{found[0]} is for --decoder beam; a greedy decoder takes the best token of each frame"
         )
-    chosen = [name.replace("_", "-") for name in _CHOSEN if getattr(options, name) is not None]
-    if options.tune and chosen:
-        raise RunError(f"--tune chooses --{chosen[0]}; leave it out")
-    lists = [name.replace("_", "-") for name in _TRIED if getattr(options, name)]
-    if lists and not options.tune:
-        raise RunError(f"--{lists[0]} is what --tune chooses from; add --tune")
+    if options.tune and (found := given(options, _CHOSEN)):
+        raise RunError(f"--tune chooses {found[0]}; leave it out")
+    if options.attention_weights and options.attention_weight is not None:
+        raise RunError("--attention-weights is tried for --attention-weight; leave one of them out")
+    if not options.tune and (found := given(options, _TRIED)):
+        raise RunError(f"{found[0]} is what --tune chooses from; add --tune")
 
 
 def _all_steps(options: argparse.Namespace, evaluator: "Evaluator") -> "list[Decoder]":
@@ -165,40 +187,41 @@ def _grid(options: argparse.Namespace, decoder: "Decoder") -> "Grid | None":
     from asr.evaluation.tuning import Grid
     from asr.recipe import Decoder as Defaults
 
-    if not options.tune or decoder.settings is None or not (decoder.model or decoder.lexicon):
+    weighed = decoder.model or decoder.lexicon or decoder.attention
+    if not options.tune or decoder.settings is None or not weighed:
         return None
+    attention = options.attention_weights or [decoder.attention_weight]
     try:
         return Grid(
             tuple(options.lm_weights or Defaults().lm_weights),
             tuple(options.word_scores or Defaults().word_scores),
             tuple(options.prior_weights or Defaults().prior_weights),
             tuple(options.beams or [decoder.settings.beam]),
+            tuple(attention) if decoder.attention else (0.0,),
         )
     except ValueError as error:
         raise RunError(f"--tune: {error}") from None
 
 
 def _print(name: str, part: str, found: "Sequence[Evaluation]") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+    from asr.cli.tables import figures, rate_of, wide_console
+
+    console = wide_console()
     engines = ", ".join(dict.fromkeys(each.engine for each in found[1:]))
     words, unit = found[0].score.words.reference_length, found[0].score.unit
     title = f"{name}, {part} part: {words} {unit}s" + f"; beam search by {engines}" * bool(engines)
-    table = Table(
-        title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
-    )
-    rate = "WER" if unit == "word" else "by character"
-    for heading in ("decoder", "lm", "word", "prior", rate, "95 %", "errors", "CER", "p", "time"):
-        table.add_column(heading, justify="left" if heading == "decoder" else "right", no_wrap=True)
+    attention = ["attention"] * any(each.decoder.attention for each in found)
+    weights = ("lm", "word", "prior", *attention)
+    headings = ("decoder", *weights, rate_of(unit), "95 %", "errors", "CER", "p", "time")
+    table = figures(title, headings, {"decoder"})
     for each in found:
-        table.add_row(*(Text(cell) for cell in _row(each)))
+        table.add_row(*(Text(cell) for cell in _row(each, bool(attention))))
     console.print(table)
     console.print(
-        "lm, word, prior: weights; p: paired test against greedy, two-sided; time: of the search, per second of audio",
+        f"{', '.join(weights)}: weights; p: paired test against greedy, two-sided; time: of the search, per second of "
+        "audio",
         soft_wrap=True,
     )
     for each in found:
@@ -214,7 +237,7 @@ def _print(name: str, part: str, found: "Sequence[Evaluation]") -> None:
         )
 
 
-def _row(each: "Evaluation") -> list[str]:
+def _row(each: "Evaluation", attention: bool) -> list[str]:
     settings, score, test = each.decoder.settings, each.score, each.against_greedy
     low, high = score.interval
     first, _, last = each.decoder.name.rpartition(" + ")
@@ -223,6 +246,7 @@ def _row(each: "Evaluation") -> list[str]:
         f"{settings.lm_weight:g}" if settings and each.decoder.model else "",
         f"{settings.word_score:g}" if settings else "",
         f"{each.decoder.prior_weight:g}" if settings else "",
+        *([f"{each.decoder.attention_weight:g}" if each.decoder.attention else ""] if attention else []),
         f"{score.wer:.2%}",
         f"{100 * low:.1f} to {100 * high:.1f}",
         str(score.words.errors),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from asr import numerics
 from asr.cli.arguments import add_device, positive
+from asr.cli.ctc_alone import say_if_ctc_alone
+from asr.cli.key_options import add_require_signature
 
 if TYPE_CHECKING:
     from asr.sound_file import Samples
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="MODEL", help="a run, a bundle or the name of a model (asr models)"
     )
+    add_require_signature(parser)
     parser.add_argument(
         "--json", action="store_true", help="a line of JSON for each update, with times of words"
     )
@@ -119,7 +122,13 @@ def _live(options: argparse.Namespace, rate: int) -> "Live":
     from asr.transcribe.live.live import Live
     from asr.transcribe.transcriber import Transcriber
 
-    transcriber = Transcriber(options.model, device=options.device, words=options.json)
+    transcriber = Transcriber(
+        options.model,
+        device=options.device,
+        words=options.json,
+        require_signature=options.require_signature,
+    )
+    say_if_ctc_alone(options.model, device=options.device)
     try:
         return Live(transcriber, sample_rate=rate, voice=options.voice, pause=options.pause)
     except ValueError as error:

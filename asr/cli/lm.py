@@ -55,6 +55,14 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--unit", choices=UNITS, default="word", help="what the model counts (word)")
     parser.add_argument(
+        "--classes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="count in N classes of words, learned from the texts; for texts of some hundred to some thousand "
+        "sentences",
+    )
+    parser.add_argument(
         "--prune",
         type=int,
         nargs="+",
@@ -121,6 +129,7 @@ def _train(options: argparse.Namespace) -> int:
             prune=tuple(options.prune),
             prune_entropy=options.prune_entropy,
             fallback=None if options.no_discount_fallback else fallback,
+            classes=options.classes,
         )
     except ValueError as error:
         raise LanguageModelError(str(error)) from None
@@ -137,6 +146,8 @@ def _print_made(out: Path, made: "Description") -> None:
     unknown = f", {made.unknown:,} of them not in the vocabulary" if made.unknown else ""
     print(f"{out}: {made.order}-gram of {units}, {out.stat().st_size / 1e6:.1f} MB")
     print(f"  text         {made.sentences:,} sentences, {made.words:,} {units}{unknown}")
+    if made.classes:
+        print(f"  classes      {made.classes:,}, written out in words; discounts are those of classes")
     for length, (count, taken) in enumerate(zip(made.ngrams, made.discounts, strict=False), start=1):
         discounts = ", ".join(f"{value:.3f}" for value in taken.values)
         print(

@@ -10,13 +10,18 @@ from importlib.metadata import version
 
 from asr.cli import (
     align,
+    benchmark,
     check,
     compare,
     confidence,
     corpora,
     crate,
+    decrypt,
+    encrypt,
     evaluate,
+    export,
     export_corpus,
+    keys,
     listen,
     lm,
     models,
@@ -27,13 +32,16 @@ from asr.cli import (
     serve,
     shards,
     show,
+    sign,
     transcribe,
+    tune,
     verify,
 )
 from asr.errors import AsrError
 
 COMMANDS = (
     run,
+    tune,
     show,
     transcribe,
     listen,
@@ -45,6 +53,7 @@ COMMANDS = (
     compare,
     report,
     evaluate,
+    benchmark,
     crate,
     corpora,
     prepare,
@@ -53,8 +62,14 @@ COMMANDS = (
     lm,
     confidence,
     models,
+    export,
+    keys,
+    sign,
+    encrypt,
+    decrypt,
 )
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+NOT_LIGHT = ("torch", "jiwer", "rich", "safetensors", "scipy", "tomli_w")  # that transcribing does without
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.call(options))
     except AsrError as error:
         print(f"asr: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in NOT_LIGHT:
+            raise
+        print(
+            f"asr: this needs {name}, which is not installed: a light installation only transcribes (docs/export.md); "
+            "pip install attest-asr",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("asr: interrupted", file=sys.stderr)

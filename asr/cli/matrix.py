@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,7 @@ def evaluate_all(options: argparse.Namespace, models: Sequence[str], corpora: Se
     unit: Unit = options.unit or "word"
     with stage_bars() as progress:
         heard = _models(models)
-        tested = [_corpus(each, part, options, progress) for each in corpora]
+        tested = spoken_parts(corpora, part, options, progress)
         cells = [
             evaluate_on(
                 model,
@@ -82,18 +81,36 @@ def evaluate_all(options: argparse.Namespace, models: Sequence[str], corpora: Se
 
 
 def _models(given: Sequence[str]) -> "list[Heard]":
-    """Called as their folders are, or by the whole path where two are called alike."""
+    """Called as their folders are."""
     from asr.evaluation.matrix import Heard
     from asr.model.named import find_model
 
-    names = [Path(each).resolve().name for each in given]
-    return [
-        Heard.of(name if names.count(name) == 1 else each, find_model(each))
-        for name, each in zip(names, given, strict=True)
-    ]
+    names = distinct([Path(each).resolve().name for each in given], given)
+    return [Heard.of(name, find_model(each)) for name, each in zip(names, given, strict=True)]
 
 
-def _corpus(given: str, part: str, options: argparse.Namespace, progress: Any) -> "SpokenPart":
+def distinct(names: Sequence[str], given: Sequence[str]) -> list[str]:
+    """These names, but where two are alike what was given for them."""
+    return [name if names.count(name) == 1 else each for name, each in zip(names, given, strict=True)]
+
+
+def spoken_parts(
+    corpora: Sequence[str], part: str, options: argparse.Namespace, progress: Any
+) -> "list[SpokenPart]":
+    """A part of each of these corpora.
+
+    Raises:
+        CorpusError: it has none.
+    """
+    names = distinct([_corpus_name(each) for each in corpora], corpora)
+    return [_corpus(name, each, part, options, progress) for name, each in zip(names, corpora, strict=True)]
+
+
+def _corpus_name(given: str) -> str:
+    return Path(given).stem if given.endswith(MANIFEST) else given.partition("=")[0]
+
+
+def _corpus(called: str, given: str, part: str, options: argparse.Namespace, progress: Any) -> "SpokenPart":
     from asr.corpora.prepare import prepare
     from asr.evaluation.matrix import SpokenPart
     from asr.manifest import identity, read_manifest
@@ -104,7 +121,7 @@ def _corpus(given: str, part: str, options: argparse.Namespace, progress: Any) -
             raise CorpusError(f"{given}: no utterances in it; expected a line of JSON for each")
         digests = [utterance.digest for utterance in utterances]
         return SpokenPart(
-            Path(given).stem,
+            called,
             utterances,
             identity(digests) if all(digests) else "",
             {"source": Path(given).name},
@@ -122,7 +139,7 @@ def _corpus(given: str, part: str, options: argparse.Namespace, progress: Any) -
         held = "; what a recipe holds out of its own corpus is not known here" if part == "dev" else ""
         raise CorpusError(f"{name}: it has no {part} part; it has {', '.join(found.splits)}{held}")
     about = {"source": found.source_name, "part": part, "lock": found.lock_state}
-    return SpokenPart(name, found.splits[part], found.locks[part].digest, about)
+    return SpokenPart(called, found.splits[part], found.locks[part].digest, about)
 
 
 def _tree(
@@ -144,21 +161,17 @@ def _tree(
 
 
 def _print(part: str, text: str, cells: "Sequence[Cell]") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
-    table = Table(
-        title=Text(f"{part} parts, {cells[0].decoder}, texts normalised by {text}"),
-        title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1),
-    )  # fmt: skip
-    unit = cells[0].normalised.unit
-    rate = "WER" if unit == "word" else "by character"
-    counts = f"errors / {unit}s"
-    for heading in ("model", "corpus", rate, "95 %", counts, "CER", f"raw {rate}", "out of alphabet"):
-        table.add_column(heading, justify="left" if heading in ("model", "corpus") else "right", no_wrap=True)
+    from asr.cli.tables import figures, rate_of, wide_console
+
+    console, unit = wide_console(), cells[0].normalised.unit
+    rate, counts = rate_of(unit), f"errors / {unit}s"
+    table = figures(
+        f"{part} parts, {cells[0].decoder}, texts normalised by {text}",
+        ("model", "corpus", rate, "95 %", counts, "CER", f"raw {rate}", "out of alphabet"),
+        {"model", "corpus"},
+    )
     for cell in cells:
         low, high = cell.normalised.interval
         table.add_row(

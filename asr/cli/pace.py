@@ -48,9 +48,7 @@ class Pace:
                     self._within[track] = max(seconds, self._within.get(track, 0.0))
                 now = time.monotonic()
                 self._working = self._working or now
-                if (
-                    now - max(self._last, self._working) >= SOON
-                ):  # files that are done soon speak for themselves
+                if now - max(self._last, self._working) >= SOON:  # done soon, they speak for themselves
                     self._write()
 
     def measure(self, lengths: Iterable[float | None]) -> None:

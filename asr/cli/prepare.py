@@ -120,8 +120,8 @@ def _own(options: argparse.Namespace) -> int:
     from asr.corpora.own import HoldOut, check_target, import_recordings, write_manifests
 
     sources = _sources(options)
-    shown = " ".join(f"{split} {path.resolve()}" for split, path in sources.items())
-    check_target(options.out, f"{options.name}: {shown}")
+    source = f"{options.name}: " + " ".join(f"{split} {path.resolve()}" for split, path in sources.items())
+    check_target(options.out, source)
     held = None
     if options.test_speakers or options.test_utterances:
         held = HoldOut(options.test_speakers or 0, options.test_utterances or 0)
@@ -135,7 +135,7 @@ def _own(options: argparse.Namespace) -> int:
             progress=progress,
             workers=workers_of(options),
         )
-        write_manifests(options.out, own.splits, f"{options.name}: {shown}", own.left_out)
+        write_manifests(options.out, own.splits, source, own.left_out)
     _tell(options.out, own.splits, own.left_out)
     return 0
 
@@ -168,10 +168,11 @@ def _said(options: argparse.Namespace) -> "Options":
 
 
 def _tell(out: Path, splits: "Splits", left_out: "Sequence[BrokenFile]") -> None:
+    from asr.cli.visible import visible
     from asr.corpora.own import LEFT_OUT
 
     for item in left_out[:NAMED]:
-        print(f"asr: left out: {item.id}: {item.reason}", file=sys.stderr)
+        print(f"asr: left out: {visible(f'{item.id}: {item.reason}')}", file=sys.stderr)
     if len(left_out) > NAMED:
         print(f"asr: {len(left_out)} left out in all: {out / LEFT_OUT}", file=sys.stderr)
     for split, utterances in splits.items():

@@ -35,26 +35,36 @@ class Rate:
         return ", ".join(parts)
 
 
-@contextmanager
-def shown_rate() -> Iterator[Progress]:
+class RateLine:
     """On standard error: the line of the terminal, rewritten; in a log one each ten seconds."""
-    terminal = sys.stderr.isatty()
-    rates: dict[str, Rate] = {}
-    told = [time.monotonic()]
 
-    def show(what: str, done: int, total: int) -> None:
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._rates: dict[str, Rate] = {}
+        self._told = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int, more: str = "") -> None:
+        """`more` stands at the end of the line; a stage that has such a thing to say also says its last one."""
         now = time.monotonic()
-        rate = rates.setdefault(what, Rate(done, now))
-        if now - told[0] < (0.2 if terminal else EVERY):
+        rate = self._rates.setdefault(what, Rate(done, now))
+        if now - self._told < (0.2 if self._terminal else EVERY) and not (more and done == total):
             return
-        told[0] = now
-        line = rate.line(what, done, total, now)
-        sys.stderr.write(f"\r\x1b[K{line}" if terminal else f"{line}\n")
+        self._told = now
+        line = rate.line(what, done, total, now) + more
+        sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
         sys.stderr.flush()
 
-    try:
-        yield show
-    finally:
-        if terminal and rates:
+    def clear(self) -> None:
+        if self._terminal and self._rates:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+@contextmanager
+def shown_rate() -> Iterator[RateLine]:
+    """The line, gone when all is done."""
+    line = RateLine()
+    try:
+        yield line
+    finally:
+        line.clear()

@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="a TOML file like recipes/an4.toml, or a record.json")
     add_run_options(parser, out="runs/NAME-sSEED-DIGEST")
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
+    parser.add_argument(
+        "--trained",
+        type=Path,
+        metavar="RUN",
+        help="take over the training of this run, whose recipe differs in [decoder] alone",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events")
 
 
@@ -49,6 +55,7 @@ def call(options: argparse.Namespace) -> int:
         command=_command(options),
         beside=options.recipe,
         tensorboard=options.tensorboard,
+        trained=options.trained,
         placement=placement,
     )
     if placement is None or placement.size == 1:
@@ -138,6 +145,8 @@ def _command(options: argparse.Namespace) -> str:
         words += ["--corpus", options.corpus.resolve().name]
     for folder in options.files:
         words += ["--files", folder.resolve().name]
+    if options.trained:
+        words += ["--trained", options.trained.resolve().name]
     if options.seed is not None:
         words += ["--seed", str(options.seed)]
     for change in options.changes:

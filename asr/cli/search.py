@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asr.evaluation.tuning import Point, Surface
+from asr.evaluation.tuning import Point, Rule, Surface
 from asr.runs.record import Searched
 from asr.runs.search_used import LanguageModelUsed, LexiconUsed
 
@@ -16,6 +16,8 @@ def lines_of(search: Searched) -> Iterator[str]:
     used = search.settings
     weights = [f"language model {used.lm_weight:g}"] * (search.language_model is not None)
     weights += [f"word {used.word_score:g}"] + [f"priors {used.prior_weight:g}"] * bool(search.priors)
+    if search.attention:
+        weights.append(f"attention {search.attention.weight:g} (over {search.attention.readings} readings)")
     how = f"chosen on dev from {len(search.surface)}" if search.surface else "given"
     yield (
         f"search: {used.engine}, beam {used.beam}; weights ({how}): {', '.join(weights)}; real-time factor "
@@ -27,20 +29,29 @@ def lines_of(search: Searched) -> Iterator[str]:
         yield f"  lexicon: {_lexicon(search.lexicon)}"
 
 
-def print_surface(search: Searched) -> None:
-    """A table for each beam and weight of priors: word errors on dev, the language model's weights below each other."""
+_CHOSEN: dict[Rule, str] = {
+    "errors": "fewest word errors, then characters, then the best company",
+    "expected": "fewest expected word errors (behind the stroke: over the best readings, by their probabilities)",
+}
+
+
+def print_surface(search: Searched, rule: Rule) -> None:
+    """A table for each beam and weight of priors and attention: word errors on dev, a row a language model's weight."""
     console = Console(highlight=False, markup=False)
     if not search.surface:
         console.print("the weights of the search were given by the recipe; nothing was tried", soft_wrap=True)
         return
-    surface = Surface(tuple(Point(**point.model_dump()) for point in search.surface))
-    for beam in sorted({point.beam for point in surface.points}):
-        for prior in sorted({point.prior_weight for point in surface.points}):
-            here = [point for point in surface.points if (point.beam, point.prior_weight) == (beam, prior)]
-            title = f"word (character) errors on dev, beam {beam}, priors {prior:g}"
-            console.print(title)
-            console.print(_table(here, surface.best))
-    console.print("* chosen: fewest word errors, then characters, then the best company", soft_wrap=True)
+    surface = Surface(tuple(Point(**point.model_dump()) for point in search.surface), rule)
+    tables: dict[tuple[int, float, float], list[Point]] = {}
+    for point in surface.points:
+        tables.setdefault((point.beam, point.prior_weight, point.attention_weight), []).append(point)
+    for (beam, prior, attention), here in sorted(tables.items(), key=lambda item: item[0]):
+        title = f"word (character) errors on dev, beam {beam}, priors {prior:g}"
+        console.print(
+            title + f", attention {attention:g}" * any(point.attention_weight for point in surface.points)
+        )
+        console.print(_table(here, surface.best))
+    console.print(f"* chosen: {_CHOSEN[rule]}", soft_wrap=True)
 
 
 def _table(points: Sequence[Point], best: Point) -> Table:
@@ -54,7 +65,9 @@ def _table(points: Sequence[Point], best: Point) -> Table:
         cells = []
         for score in scores:
             point = there[weight, score]
-            cells.append(f"{'* ' * (point == best)}{point.word_errors} ({point.character_errors})")
+            expected = "" if point.expected_errors is None else f" / {point.expected_errors:.2f}"
+            star = "* " * (point == best)
+            cells.append(f"{star}{point.word_errors} ({point.character_errors}){expected}")
         table.add_row(f"{weight:g}", *map(Text, cells))
     return table
 

@@ -11,7 +11,9 @@ import os
 from pathlib import Path
 
 from asr import numerics
-from asr.cli.arguments import add_device, add_workers, positive, workers_of
+from asr.cli.arguments import add_device, add_engine, add_workers, positive, workers_of
+from asr.cli.ctc_alone import say_if_ctc_alone
+from asr.cli.key_options import add_require_signature
 
 NAME = "serve"
 TOKEN = "ASR_SERVE_TOKEN"
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN_OR_BUNDLE",
         help="a run, a bundle or the name of a model (asr models); NAME=... gives it another name",
     )
+    add_require_signature(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument(
         "--port", type=_port, default=8000, help="port to listen on (8000); 0 takes one that is free"
@@ -58,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of words: a file of asr confidence train, posterior or none (what the model carries, else posterior)",
     )
     _add_limits(parser)
+    add_engine(parser)
     add_device(parser)
     add_workers(parser)
 
@@ -83,7 +87,8 @@ def call(options: argparse.Namespace) -> int:
             raise AsrError(f"asr serve needs {name}: pip install 'attest-asr[serve]'")
     numerics.pin()
     # Before torch is loaded. oneDNN keeps what it made for each size of batch, a thousand of them by default; nearly
-    # each batch here has a size of its own, so that would be hundreds of megabytes for 2 % of the time.
+    # each batch here has a size of its own. With the AN4 model 2,600 requests of benchmarks/server_load.py took it to
+    # 947 MB, and it was still rising; with this it was level at 862 MB after 1,700.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KEPT)
     from asr.serve.models import load_models
     from asr.serve.reports import say
@@ -113,8 +118,16 @@ def call(options: argparse.Namespace) -> int:
             f"WARNING: {options.host} can be reached from elsewhere, and no token is wanted: set --token-file"
         )
     models = load_models(
-        options.models, device=options.device, decoder=options.decoder, confidence=options.confidence
+        options.models,
+        device=options.device,
+        decoder=options.decoder,
+        confidence=options.confidence,
+        engine=options.engine,
+        require_signature=options.require_signature,
     )
+    for model in options.models:
+        place = model if Path(model).exists() else model.partition("=")[2] or model
+        say_if_ctc_alone(place, options.engine, options.device, options.decoder)
     return serve(settings, models)
 
 

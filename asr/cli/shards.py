@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
+    from asr.cli.visible import visible
     from asr.corpora.prepare import prepare
     from asr.corpora.shard_writer import check_folder, write_shards
 
@@ -53,7 +54,7 @@ def call(options: argparse.Namespace) -> int:
             parts=options.parts,
         )
     for item in corpus.broken:
-        print(f"asr: left out: {item.id}: {item.reason}", file=sys.stderr)
+        print(f"asr: left out: {visible(f'{item.id}: {item.reason}')}", file=sys.stderr)
     with stage_bars() as progress:
         packed = write_shards(corpus, options.out, options.size, workers=workers, progress=progress)
     counts = ", ".join(f"{split} {lock.utterances}" for split, lock in sorted(corpus.locks.items()))

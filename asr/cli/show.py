@@ -42,7 +42,7 @@ def call(options: argparse.Namespace) -> int:
         if options.decoder and record.search:
             for line in lines_of(record.search):
                 print(line)
-            print_surface(record.search)
+            print_surface(record.search, record.recipe.decoder.tune_by)
         else:
             print_details(run, record)
     if options.decoder:

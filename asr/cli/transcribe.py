@@ -13,7 +13,8 @@ heard again.
 import argparse
 from pathlib import Path
 
-from asr.cli.arguments import add_device, add_workers, positive
+from asr.cli.arguments import add_device, add_engine, add_workers, positive
+from asr.cli.key_options import add_require_signature
 
 NAME = "transcribe"
 FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm")
@@ -30,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, help="a run folder, a bundle, or the name of a model (asr models)"
     )
+    add_require_signature(parser)
     _add_outputs(parser)
     _add_hearing(parser)
+    add_engine(parser)
     add_device(parser)
     add_workers(parser)
     parser.add_argument(
@@ -42,10 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes of one thread each, instead of workers: a file that ends one does not end the others",
     )
     parser.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="ray: a Ray cluster (RAY_ADDRESS), or a local one; with --processes actors, or as many as it has cores",
+        "--ray",
+        action="store_true",
+        help="a Ray cluster (RAY_ADDRESS), or a local one; with --processes actors, or as many as it has cores",
     )
 
 
@@ -134,7 +136,7 @@ def _refuse_what_makes_no_sense(options: argparse.Namespace) -> None:
     if options.beside and STDIN in options.files:
         raise AsrError("--beside: there is nothing beside standard input; give --output FOLDER")
     if options.stream:
-        if options.processes or options.engine != "local" or options.channels == "each":
+        if options.processes or options.ray or options.channels == "each":
             raise AsrError("--stream is for one process and mixed channels: leave out one of them")
         if not written and options.formats != ("txt",):
             raise AsrError("--stream prints text: leave out --format, or add --output FOLDER or --beside")

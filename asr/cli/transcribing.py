@@ -15,14 +15,16 @@ from typing import Any
 from asr import numerics
 from asr.audio import Track, shape_of
 from asr.cli.arguments import workers_of
+from asr.cli.ctc_alone import say_if_ctc_alone
 from asr.cli.pace import Pace
 from asr.cli.transcribe import is_alone
 from asr.errors import AsrError, AudioError, StorageError
 from asr.model.named import find_model
+from asr.safety.opened import opened_model
 from asr.transcribe.files.channels import Channels
 from asr.transcribe.files.formats import FORMATS, Heard
 from asr.transcribe.files.jobs import Job, Jobs
-from asr.transcribe.files.names import STDIN, Named, count_listed, listed, named
+from asr.transcribe.files.names import STDIN, Named, count_listed, is_folder, is_glob, listed, named
 from asr.transcribe.files.outputs import Outputs
 from asr.transcribe.transcript import NO_CONFIDENCE, POSTERIOR, Found, Wanted
 
@@ -34,6 +36,10 @@ class Transcribing:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
+        if options.ray and options.require_signature:
+            raise AsrError(
+                "--require-signature is for one machine: with --ray each reads the model by itself"
+            )
         self._model = find_model(options.model)
         self._alone, self._each = is_alone(options), options.channels == "each"
         written = options.output is not None or options.beside
@@ -70,7 +76,7 @@ class Transcribing:
         """Files; 0 where that is not known at once. Errors of a list show here."""
         files, path = self._options.files, self._options.list
         counted = 0 if path is None else count_listed(path)
-        several = any(not is_alone(argparse.Namespace(files=[file], list=None)) for file in files)
+        several = any(is_folder(file) or is_glob(file) for file in files)
         return 0 if counted is None or several or self._outputs is not None else len(files) + counted
 
     def _names(self) -> Iterator[Named | None]:
@@ -115,24 +121,25 @@ class Transcribing:
 
     def _transcripts(self, sources: Sources, pace: Pace) -> Generator[Found]:
         options, wanted = self._options, self._wanted()
-        if options.engine == "ray":
+        say_if_ctc_alone(options.model, wanted.engine, options.device, wanted.decoder)
+        if options.ray:
             from asr.transcribe.cluster import transcribe_on_cluster
 
             found: Generator[tuple[Any, Found]] = transcribe_on_cluster(
                 self._model, sources, actors=options.processes, device=options.device, wanted=wanted
             )
         elif options.processes:
-            from asr.transcribe.processes import transcribe_in_processes
-
-            found = transcribe_in_processes(
-                self._model, sources, processes=options.processes, device=options.device, wanted=wanted
-            )
+            found = self._in_processes(sources, wanted)
         else:
             numerics.pin()
             from asr.transcribe.watched import WatchedTranscriber
 
             transcriber = WatchedTranscriber(
-                self._model, device=options.device, **asdict(wanted), heard=pace.heard
+                options.model,
+                device=options.device,
+                **asdict(wanted),
+                require_signature=options.require_signature,
+                heard=pace.heard,
             )
             if options.stream:
                 yield from (
@@ -144,6 +151,16 @@ class Transcribing:
             for _, one in found:
                 yield one
 
+    def _in_processes(self, sources: Sources, wanted: Wanted) -> Generator[tuple[Any, Found]]:
+        from asr.transcribe.processes import transcribe_in_processes
+
+        options = self._options
+        # For all of them, those started anew among them.
+        with opened_model(options.model, options.require_signature) as folder:
+            yield from transcribe_in_processes(
+                folder, sources, processes=options.processes, device=options.device, wanted=wanted
+            )
+
     def _wanted(self) -> Wanted:
         confidence = self._options.confidence or ""
         if confidence not in ("", POSTERIOR, NO_CONFIDENCE):
@@ -154,6 +171,7 @@ class Transcribing:
             decoder=self._options.decoder,
             confidence=confidence,
             segmentation=self._options.segmentation,
+            engine=self._options.engine,
         )
 
     def _streamed(self, transcriber: Any, number: int, source: str | Track, pace: Pace) -> Found:

@@ -4,26 +4,22 @@ The bundle of a finished run is a part of its sealed record and stays as it is: 
 """
 
 import json
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asr.confidence.estimator import Trained
 from asr.confidence.estimator_file import Description, read_estimator
 from asr.confidence.way import described
-from asr.corpora.cache import whole_folder
 from asr.decoding.bundled import load_decoder
 from asr.decoding.decoder import GREEDY, Decoder
-from asr.errors import BundleError, ConfidenceError, StorageError
+from asr.errors import BundleError, ConfidenceError
 from asr.files import sha256_file
-from asr.model.contents import CONFIDENCE, MODEL, Sources, bundle_sources
+from asr.model.contents import CONFIDENCE, MODEL, Sources, bundle_sources, write_bundle
+from asr.model.described import Described
 from asr.model.description import check_file
 
-if TYPE_CHECKING:
-    from asr.model.bundle import Bundle
 
-
-def bundled_estimator(folder: Path, bundle: "Bundle", decoder: Decoder) -> Trained | None:
+def bundled_estimator(folder: Path, bundle: Described, decoder: Decoder) -> Trained | None:
     """How sure the model is of its words.
 
     Args:
@@ -42,7 +38,7 @@ def bundled_estimator(folder: Path, bundle: "Bundle", decoder: Decoder) -> Train
     return trained if description.decoder == described(decoder) else None
 
 
-def check_estimator(folder: Path, bundle: "Bundle") -> None:
+def check_estimator(folder: Path, bundle: Described) -> None:
     """Raises BundleError if the bundle carries an estimator that cannot be used with it, however it is read."""
     if bundle.description.confidence:
         path, (_, description) = folder / CONFIDENCE, _read(folder, bundle)
@@ -50,7 +46,7 @@ def check_estimator(folder: Path, bundle: "Bundle") -> None:
             raise BundleError(f"{path}: for words that are read in another way than this model reads them")
 
 
-def sources_with(folder: Path, bundle: "Bundle", estimator: Path) -> Sources:
+def sources_with(folder: Path, bundle: Described, estimator: Path) -> Sources:
     """The files of a bundle with an estimator among them, in the place of one that it carries.
 
     Args:
@@ -67,7 +63,7 @@ def sources_with(folder: Path, bundle: "Bundle", estimator: Path) -> Sources:
     return {**bundle_sources(folder), MODEL: text.encode(), CONFIDENCE: estimator}
 
 
-def check_read_by(folder: Path, bundle: "Bundle", way: dict[str, Any], where: str) -> None:
+def check_read_by(folder: Path, bundle: Described, way: dict[str, Any], where: str) -> None:
     """
     Args:
         way: to read words (`asr.confidence.way.described`).
@@ -85,7 +81,7 @@ def check_read_by(folder: Path, bundle: "Bundle", way: dict[str, Any], where: st
         )
 
 
-def copy_with(folder: Path, bundle: "Bundle", estimator: Path, target: Path) -> None:
+def copy_with(folder: Path, bundle: Described, estimator: Path, target: Path) -> None:
     """Writes `sources_with` into a new folder, which appears whole or not at all.
 
     Raises:
@@ -93,17 +89,7 @@ def copy_with(folder: Path, bundle: "Bundle", estimator: Path, target: Path) -> 
         StorageError: it cannot be written.
     """
     check_free(target)
-    sources = sources_with(folder, bundle, estimator)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_folder(target) as part:
-            for name, source in sources.items():
-                if isinstance(source, bytes):
-                    (part / name).write_bytes(source)
-                else:
-                    shutil.copyfile(source, part / name)
-    except OSError as error:
-        raise StorageError(f"{target}: cannot be written: {error.strerror or error}") from error
+    write_bundle(target, sources_with(folder, bundle, estimator))
 
 
 def check_free(target: Path) -> None:
@@ -112,7 +98,7 @@ def check_free(target: Path) -> None:
         raise BundleError(f"{target}: already there; a bundle is a new folder, choose another")
 
 
-def _read(folder: Path, bundle: "Bundle") -> tuple[Trained, Description]:
+def _read(folder: Path, bundle: Described) -> tuple[Trained, Description]:
     path = folder / CONFIDENCE
     check_file(path, bundle.description.confidence, MODEL)
     try:
@@ -121,7 +107,7 @@ def _read(folder: Path, bundle: "Bundle") -> tuple[Trained, Description]:
         raise BundleError(str(error)) from None
 
 
-def _ways(folder: Path, bundle: "Bundle") -> list[dict[str, Any]]:
+def _ways(folder: Path, bundle: Described) -> list[dict[str, Any]]:
     """In which a bundle can be read without anything else."""
     search = [load_decoder(folder, bundle)] if bundle.description.decoder else []
     return [described(decoder) for decoder in (GREEDY, *search)]

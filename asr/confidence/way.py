@@ -16,6 +16,12 @@ def described(decoder: Decoder) -> dict[str, Any]:
     settings = {name: value for name, value in asdict(decoder.settings).items() if name != "n_best"}
     path = getattr(decoder.model, "path", None)
     spellings = json.dumps(sorted(decoder.lexicon.spellings)) if decoder.lexicon is not None else ""
+    attention = {}
+    if decoder.attention_weight:
+        attention = {
+            "attention_weight": decoder.attention_weight,
+            "attention_readings": decoder.attention_readings,
+        }
     return {
         "name": "beam",
         "settings": settings,
@@ -23,4 +29,5 @@ def described(decoder: Decoder) -> dict[str, Any]:
         "prior_weight": decoder.prior_weight,
         "language_model": sha256_file(path) if path is not None else "",
         "lexicon": hashlib.sha256(spellings.encode()).hexdigest() if spellings else "",
+        **attention,
     }

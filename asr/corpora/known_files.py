@@ -42,7 +42,7 @@ class Journal:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._stream = self.path.open("a", encoding="utf-8", buffering=1)
                 # On a line of its own, also after one that was cut off.
-                self._stream.write(f"\n{json.dumps({'format': FORMAT, 'decoder': _decoder()})}\n")
+                self._stream.write(f"\n{json.dumps(_header())}\n")
             self._stream.write(f"{json.dumps([key, vars(item)])}\n")
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written: {error.strerror or error}") from None
@@ -50,8 +50,7 @@ class Journal:
     def recall(self) -> dict[str, Decoded]:
         """What earlier tries have left; lines that were cut off, or are of another decoder, are passed over."""
         found: dict[str, Decoded] = {}
-        ours = {"format": FORMAT, "decoder": _decoder()}
-        header: object = None
+        ours, header = _header(), None
         try:
             lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError:
@@ -79,7 +78,7 @@ class Journal:
 def remember(memory: Path, decoded: dict[str, Decoded]) -> None:
     """A line for each stretch, written as it is made."""
     with whole_file(memory) as part, part.open("w", encoding="utf-8") as out:
-        out.write(f'{{"format": {FORMAT}, "decoder": {json.dumps(_decoder())}, "files": {{')
+        out.write(f'{json.dumps(_header())[:-1]}, "files": {{')  # an object that goes on
         for number, (key, item) in enumerate(decoded.items()):
             comma = ",\n" if number else "\n"
             out.write(f"{comma}{json.dumps(key)}: {json.dumps(vars(item))}")
@@ -90,15 +89,15 @@ def recall(memory: Path) -> dict[str, Decoded]:
     """Empty when there is nothing to recall: a list that cannot be read costs time, not correctness."""
     try:
         tree = json.loads(memory.read_text(encoding="utf-8"))
-        if (tree["format"], tree["decoder"]) != (FORMAT, _decoder()):
+        if {key: tree[key] for key in ("format", "decoder")} != _header():
             return {}
         return {key: Decoded(**item) for key, item in tree["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _decoder() -> str:
-    """Another version may decode a file to other samples, or find fault with it."""
+def _header() -> dict[str, object]:
+    """Another version of the decoder may decode a file to other samples, or find fault with it."""
     import soundfile
 
-    return f"libsndfile {soundfile.__libsndfile_version__}"
+    return {"format": FORMAT, "decoder": f"libsndfile {soundfile.__libsndfile_version__}"}

@@ -30,6 +30,8 @@ from asr.corpora.reading import Reader, Splits
 from asr.errors import CorpusError, ManifestError
 from asr.manifest import Utterance, read_manifest
 
+LEXICON = "pronunciations.dict"
+
 
 def read(folder: Path) -> Splits:
     """The manifests, in their order. Texts and speakers stay as they are."""
@@ -65,6 +67,6 @@ READER = Reader(
     ),
     marker="train.jsonl",
     read=read,
-    pronunciations="pronunciations.dict",
+    pronunciations=LEXICON,
     lock_beside="corpus.lock.json",
 )

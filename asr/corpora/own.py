@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from asr.corpora.decode import BrokenFile, decode_all
-from asr.corpora.exchange import Imported, Options, get_form
+from asr.corpora.exchange import FORMS, Imported, Options, get_form
 from asr.corpora.exchange.form import ALL, put_together, split_of
 from asr.corpora.exchange.ids import named_by_folder, told_apart
 from asr.corpora.holdout import hold_out
 from asr.corpora.lock import split_lock
+from asr.corpora.manifest import LEXICON
 from asr.corpora.prepared import PreparedCorpus
 from asr.corpora.reading import Progress, Splits
 from asr.corpora.registry import get_reader
@@ -31,7 +32,6 @@ FORMAT = 1
 MADE = "prepared.json"
 LEFT_OUT = "left-out.jsonl"
 SPLITS = ("train", "dev", "test")
-LEXICON = "pronunciations.dict"
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,8 @@ def export_recordings(sources: Sequence[Path], name: str, folder: Path) -> tuple
     """
     form = get_form(name)
     if form.write is None:
-        raise CorpusError(f"{name} is read only; {', '.join(_written())} are written")
+        written = ", ".join(each.name for each in FORMS.values() if each.write is not None)
+        raise CorpusError(f"{name} is read only; {written} are written")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CorpusError(f"{folder}: there is something already; choose a new or an empty folder")
     splits: dict[str, list[Utterance]] = {}
@@ -227,12 +228,6 @@ def export_recordings(sources: Sequence[Path], name: str, folder: Path) -> tuple
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         raise
-
-
-def _written() -> list[str]:
-    from asr.corpora.exchange import FORMS
-
-    return [form.name for form in FORMS.values() if form.write is not None]
 
 
 def _manifests(sources: Sequence[Path]) -> list[Path]:

@@ -86,7 +86,12 @@ class _Preparation:
     progress: Progress
     workers: int
     check: bool
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the corpus, with its parts."""
+        return "+".join((self.reader.name, *self.parts))
 
     def run(self, source: Path | None) -> PreparedCorpus:
         if source is not None and (address := address_of(source)):
@@ -189,13 +194,11 @@ class _Preparation:
     def _decoded(
         self, folder: Path, found: Splits, *, leave_out: bool
     ) -> tuple[Splits, tuple[BrokenFile, ...]]:
-        name = self.reader.name
         if self.reader.decoded:
-            check_ids(name, folder, found)
+            check_ids(self.name, folder, found)
             return found, ()
         known = self.cache / "decoded"
-        name = "+".join((name, *self.parts))
-        return decode_all(name, folder, found, known, self.progress, self.workers, leave_out=leave_out)
+        return decode_all(self.name, folder, found, known, self.progress, self.workers, leave_out=leave_out)
 
     def _lock_place(self, given: Path, folder: Path, address: str) -> LockPlace:
         """Own recordings have their lock beside them; of all others there is one corpus of that name.
@@ -210,7 +213,7 @@ class _Preparation:
             top = given.resolve()
             inside = given / folder.relative_to(top) if folder.is_relative_to(top) else folder
             return LockPlace(folder / name, str(inside / name), ours=False)
-        name = f"{'+'.join((self.reader.name, *self.parts))}.lock.json"
+        name = f"{self.name}.lock.json"
         if (path := data_file(name)).is_file():
             return LockPlace(path, name, ours=True)
         path = self.cache / "locks" / name

@@ -145,6 +145,8 @@ def text_of(path: Path, expected: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise CorpusError(f"{path}: missing; expected {expected}") from None
+    except OSError as error:
+        raise CorpusError(f"{path}: not a readable file ({error.strerror}); expected {expected}") from None
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path}: not a text file in UTF-8 ({error})") from None
 

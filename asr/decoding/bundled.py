@@ -10,23 +10,22 @@ model.json holds the digest of decoder.json, so a decoder that was lost or excha
 import gzip
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from asr.decoding.decoder import GREEDY, Decoder
 from asr.decoding.lexicon import Lexicon
 from asr.decoding.ngram_model import NgramModel
 from asr.decoding.priors import Priors
 from asr.decoding.reader import Reader
+from asr.decoding.rescoring import READINGS, AttentionUsed, Scorer, check
 from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.errors import BundleError, LanguageModelError
 from asr.files import sha256_file, whole_file, write_json, write_text
 from asr.frozen import Frozen
 from asr.lm.text import open_text
+from asr.model.described import Described
 from asr.model.description import check_file, read_description
-
-if TYPE_CHECKING:
-    from asr.model.bundle import Bundle
 
 FORMAT = 1
 DECODER, LANGUAGE_MODEL, LEXICON = "decoder.json", "language_model.arpa.gz", "lexicon.txt"
@@ -40,13 +39,12 @@ class DecoderDescription(Frozen):
     settings: SettingsUsed
     language_model: str  # SHA-256 of language_model.arpa.gz; "" without one
     lexicon: str  # SHA-256 of lexicon.txt; "" without one
-    priors: tuple[
-        float, ...
-    ]  # mean posterior of each token on training data; empty where none were estimated
+    priors: tuple[float, ...]  # mean posterior of each token on training data; empty: none were estimated
+    attention: AttentionUsed | None = None  # an attention decoder in it; without one the key is not written
 
 
 def bundled_decoder(
-    folder: Path, bundle: "Bundle", which: Literal["greedy", "beam"] | None = None
+    folder: Path, bundle: Described, which: Literal["greedy", "beam"] | None = None
 ) -> Decoder:
     """How a bundle's log-probs are read.
 
@@ -64,7 +62,7 @@ def bundled_decoder(
 
 
 def bundled_reader(
-    folder: Path, bundle: "Bundle", which: Literal["greedy", "beam"] | None = None, *, n_best: int = 1
+    folder: Path, bundle: Described, which: Literal["greedy", "beam"] | None = None, *, n_best: int = 1
 ) -> Reader:
     """The same, made ready. Arguments and errors are those of `bundled_decoder`.
 
@@ -74,7 +72,7 @@ def bundled_reader(
     return reader_of(folder, bundle, bundled_decoder(folder, bundle, which), n_best=n_best)
 
 
-def reader_of(folder: Path, bundle: "Bundle", decoder: Decoder, *, n_best: int = 1) -> Reader:
+def reader_of(folder: Path, bundle: Described, decoder: Decoder, *, n_best: int = 1) -> Reader:
     """The reader of a bundle's decoder. Errors are those of `bundled_decoder`."""
     try:
         return decoder.reader(bundle.tokenizer, n_best)
@@ -94,6 +92,7 @@ def save_decoder(
     language_model: Path | None = None,
     lexicon: Lexicon | None = None,
     priors: Priors | None = None,
+    attention: AttentionUsed | None = None,
 ) -> str:
     """Writes a decoder into the folder of a bundle; decoder.json comes last.
 
@@ -113,8 +112,10 @@ def save_decoder(
         language_model=sha256_file(folder / LANGUAGE_MODEL) if language_model is not None else "",
         lexicon=sha256_file(folder / LEXICON) if lexicon is not None else "",
         priors=priors.values if priors is not None else (),
+        attention=attention,
     )
-    write_json(folder / DECODER, description.model_dump(mode="json"))
+    later = {"attention"} if attention is None else set()
+    write_json(folder / DECODER, description.model_dump(mode="json", exclude=later))
     return sha256_file(folder / DECODER)
 
 
@@ -137,8 +138,11 @@ def decoder_files(folder: Path) -> tuple[str, ...]:
     return (DECODER, *(name for name, digest in parts.items() if digest))
 
 
-def load_decoder(folder: Path, bundle: "Bundle") -> Decoder:
+def load_decoder(folder: Path, bundle: Described) -> Decoder:
     """Reads the decoder of a bundle, every file checked against its digest.
+
+    Where an attention decoder is a part of it, a bundle without its weights in memory leaves that out: the decoder has
+    a weight of it then, cannot be made ready, and is for `Decoder.by_ctc_alone`.
 
     Raises:
         BundleError: there is none, or a file is missing, altered, or of another format; the message names it.
@@ -161,19 +165,63 @@ def load_decoder(folder: Path, bundle: "Bundle") -> Decoder:
         lexicon = _lexicon(folder / LEXICON, vocabulary_of(bundle.tokenizer))
     used = description.settings
     priors = _priors(folder / DECODER, description, bundle)
-    return Decoder("beam", used.to_search(), model, lexicon, used.engine, priors, used.prior_weight)
+    attention = description.attention
+    if attention is not None and not bundle.description.model.attention_decoder.layers:
+        raise BundleError(
+            f"{folder / DECODER}: asks an attention decoder, and the model has none; get the bundle again"
+        )
+    return Decoder(
+        "beam",
+        used.to_search(),
+        model,
+        lexicon,
+        used.engine,
+        priors,
+        used.prior_weight,
+        attention_scorer(bundle),
+        attention.weight if attention else 0.0,
+        attention.readings if attention else READINGS,
+    )
+
+
+def bundled_attention(
+    folder: Path, bundle: Described, which: Literal["greedy", "beam"] | None = None
+) -> AttentionUsed | None:
+    """The say of an attention decoder in how a bundle is read; nothing else of its search is loaded.
+
+    Arguments are those of `bundled_decoder`.
+
+    Raises:
+        BundleError: decoder.json is missing or altered.
+    """
+    if which == "greedy" or not bundle.description.decoder:
+        return None
+    check_file(folder / DECODER, bundle.description.decoder, "model.json")
+    return _description(folder / DECODER).attention
+
+
+def attention_scorer(bundle: Described) -> Scorer | None:
+    """The attention decoder of a bundle whose weights are in memory; None where it has none."""
+    decoder = getattr(getattr(bundle, "model", None), "attention_decoder", None)
+    if decoder is None:
+        return None
+    from asr.model.attention_scoring import AttentionScorer  # late: it loads torch
+
+    return AttentionScorer(decoder)
 
 
 def _description(path: Path) -> DecoderDescription:
     description = read_description(path, DecoderDescription, "decoder", FORMAT)
     try:
         description.settings.to_search()
+        if description.attention is not None:
+            check(description.attention.weight, description.attention.readings)
     except ValueError as error:
         raise BundleError(f"{path}: {error}") from None
     return description
 
 
-def _priors(path: Path, description: DecoderDescription, bundle: "Bundle") -> Priors | None:
+def _priors(path: Path, description: DecoderDescription, bundle: Described) -> Priors | None:
     if not description.priors and not description.settings.prior_weight:
         return None
     if len(description.priors) != bundle.tokenizer.size:
@@ -210,8 +258,7 @@ def _pack(source: Path, target: Path) -> None:
     with ExitStack() as stack:
         raw = stack.enter_context(stack.enter_context(whole_file(target)).open("wb"))
         text = stack.enter_context(open_text(source))
-        packed = stack.enter_context(
-            gzip.GzipFile("", "wb", 6, raw, mtime=0)
-        )  # no name, no time in its header
+        # No name and no time in its header.
+        packed = stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))
         while block := text.read(_BLOCK):
             packed.write(block)

@@ -17,11 +17,16 @@ class Hypothesis:
     tokens: tuple[int, ...]  # without blanks and repeats, without separators at the ends or doubled
     words: tuple[str, ...]
     text: str
-    score: float  # acoustic + lm_weight * language + bonus
+    score: (
+        float  # acoustic + lm_weight * language + bonus; the joint one, where an attention decoder was asked
+    )
     acoustic: float  # log P(tokens | audio), over the alignments that the beam kept, or over all (`exact`)
     language: float  # log P(text) of the language model, end of sentence included; 0 without one
     bonus: float  # for words and tokens
     frames: tuple[int, ...] = ()  # the first frame of each token in the best alignment
+    attention: float = (
+        0.0  # log P(tokens | audio) of an attention decoder, their end included; 0 where none was asked
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from asr.decoding.greedy import best_path
 from asr.decoding.hypothesis import Hypothesis, SearchResult
 from asr.decoding.priors import Priors
+from asr.decoding.rescoring import Rescoring
 from asr.decoding.search import Search
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.tokenizer import BLANK, PhoneTokenizer, Tokenizer
@@ -63,26 +64,43 @@ def search_reader(
     Raises:
         ValueError: a weight without priors.
     """
-    if prior_weight and priors is None:
-        raise ValueError(f"prior_weight = {prior_weight:g} needs priors")
-    return _Searching(search, tokenizer, priors, prior_weight)
+    return SearchReader(search, tokenizer, priors, prior_weight, n_best=search.settings.n_best)
 
 
 @dataclass(frozen=True)
-class _Searching:
+class SearchReader:
+    """See `search_reader`; where there is a `rescoring`, it has its say on what the search proposes."""
+
     search: Search
     tokenizer: Tokenizer | None
     priors: Priors | None
     prior_weight: float
+    rescoring: Rescoring | None = None
+    n_best: int = 1  # readings that are given, at most
+
+    def __post_init__(self) -> None:
+        if self.prior_weight and self.priors is None:
+            raise ValueError(f"prior_weight = {self.prior_weight:g} needs priors")
 
     @property
     def name(self) -> str:
         return self.search.engine
 
     def __call__(self, log_probs: npt.ArrayLike) -> SearchResult:
+        return self.decided(self.proposed(log_probs))
+
+    def proposed(self, log_probs: npt.ArrayLike) -> SearchResult:
+        """What the search finds; with a rescoring, each reading with what the attention decoder says of it."""
+        matrix = log_probs
         if self.priors is not None and self.prior_weight:
-            log_probs = self.priors.removed(log_probs, self.prior_weight)
-        result = self.search(log_probs)
+            matrix = self.priors.removed(log_probs, self.prior_weight)
+        result = self.search(matrix)
+        return result if self.rescoring is None else self.rescoring.asked(result, log_probs)
+
+    def decided(self, result: SearchResult) -> SearchResult:
+        """The best readings of what was proposed, in words."""
+        if self.rescoring is not None:
+            result = self.rescoring.decided(result, self.n_best)
         if not isinstance(self.tokenizer, PhoneTokenizer) or self.search.model is not None:
             return result
         found: dict[tuple[tuple[int, ...], tuple[str, ...]], Hypothesis] = {}

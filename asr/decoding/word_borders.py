@@ -58,19 +58,20 @@ def powers(samples: npt.NDArray[np.float32], block: int) -> Values:
     return sums / np.minimum(block, len(signal) - starts)
 
 
-def word_borders(words: Sequence[WordSpan], period: float, sound: Sound) -> list[Border]:
+def word_borders(words: Sequence[WordSpan], period: float, sound: Sound, centre: float = 0.0) -> list[Border]:
     """Seconds from the beginning of the sound at which each word begins and ends; words do not overlap.
 
     Args:
         words: in order, with the frames of an alignment.
-        period: seconds from one frame to the next; frame 0 is centred on the beginning of the sound.
+        period: seconds from one frame to the next.
         sound: of the same audio.
+        centre: seconds from its beginning to the middle of frame 0.
     """
     if not words:
         return []
     whole = sound.seconds
     begins, ends = (
-        [min(max(0.0, (frame - 0.5) * period), whole) for frame in frames]
+        [min(max(0.0, (frame - 0.5) * period + centre), whole) for frame in frames]
         for frames in ([word.start for word in words], [word.end for word in words])
     )
     finder = _Finder(sound)

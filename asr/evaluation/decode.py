@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from asr.audio import read_audio
@@ -16,12 +14,12 @@ from asr.model.acoustic import AcousticModel
 from asr.model.inference import Inference
 from asr.numerics import warm_up
 from asr.recipe import Score
+from asr.sound_file import Samples
 from asr.tokenizer import Tokenizer
 from asr.transcribe.hear import LogProbs, hear, posteriors
 
 AHEAD = 4  # utterances that a worker computes before they are asked for, at most
 Progress = Callable[[int, int], None]
-Samples = npt.NDArray[np.float32]
 
 
 def decode(

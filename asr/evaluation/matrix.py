@@ -16,6 +16,7 @@ from asr.errors import CorpusError, TokenizerError
 from asr.evaluation.decode import decode, log_probs_alone
 from asr.manifest import Utterance
 from asr.model.bundle import Bundle, load_bundle
+from asr.model.description import Description
 from asr.recipe import Score as ScoreSettings
 from asr.scoring import Score, Unit, score
 from asr.text import normalise
@@ -59,13 +60,17 @@ class Heard:
 
     def to_json(self) -> dict[str, Any]:
         description = self.bundle.description
-        return {
-            "model": self.name,
-            "recipe": description.name,
-            "weights": description.weights,
-            "recipe_digest": description.recipe_digest,
-            "sample_rate": description.front_end.sample_rate,
-        }
+        return {**named(self.name, description), "sample_rate": description.front_end.sample_rate}
+
+
+def named(name: str, description: Description) -> dict[str, Any]:
+    """Which model it is, for a record."""
+    return {
+        "model": name,
+        "recipe": description.name,
+        "weights": description.weights,
+        "recipe_digest": description.recipe_digest,
+    }
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,6 @@ class Cell:
     raw: Score
     outside: int  # characters of the normalised references, spaces not counted, that it cannot write
     characters: int  # of them all
-    hypotheses: tuple[str, ...]  # in the order of the utterances
 
     @property
     def out_of_alphabet(self) -> float:
@@ -140,7 +144,6 @@ def evaluate_on(
         score([(u.text, each) for u, each in zip(utterances, heard, strict=True)], bootstrap=1, unit=unit),
         outside,
         sum(len("".join(reference.split())) for reference in references),
-        tuple(heard),
     )
 
 

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from asr.decoding.decoder import Weights
 from asr.recipe import Decoder
+
+Rule = Literal["errors", "expected"]  # what the best point has the fewest of
+_APART = ("beam", "prior_weight", "attention_weight")  # points of other values are no neighbours
 
 
 class Errors(NamedTuple):
@@ -19,6 +22,7 @@ class Errors(NamedTuple):
 
     words: int
     characters: int
+    expected: float | None = None  # in words, over the readings by their probabilities; None: not asked for
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,22 @@ class Point:
     beam: int
     word_errors: int
     character_errors: int
+    expected_errors: float | None = None  # as in `Errors`
+    attention_weight: float = 0.0
 
     @classmethod
     def of(cls, weights: Weights, errors: Errors) -> "Point":
-        return cls(*weights, *errors)
+        lm_weight, word_score, prior_weight, beam, attention = weights
+        return cls(lm_weight, word_score, prior_weight, beam, *errors, attention_weight=attention)
 
     @property
-    def errors(self) -> Errors:
-        return Errors(self.word_errors, self.character_errors)
+    def counted(self) -> tuple[int, int]:
+        """Errors in words and in characters of what was read."""
+        return self.word_errors, self.character_errors
 
     @property
     def weights(self) -> Weights:
-        return Weights(self.lm_weight, self.word_score, self.prior_weight, self.beam)
+        return Weights(self.lm_weight, self.word_score, self.prior_weight, self.beam, self.attention_weight)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Grid:
     word_scores: tuple[float, ...]
     prior_weights: tuple[float, ...]
     beams: tuple[int, ...]
+    attention_weights: tuple[float, ...] = (0.0,)
 
     @classmethod
     def of(cls, wanted: Decoder) -> "Grid":
@@ -62,11 +71,12 @@ class Grid:
             wanted.word_scores,
             wanted.prior_weights,
             wanted.beams or (wanted.beam,),
+            wanted.attention_weights or (wanted.attention_weight,),
         )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a grid without points, or with one twice or one that cannot be."""
-        least = {"lm_weights": 0.0, "prior_weights": 0.0, "beams": 1}
+        least = {"lm_weights": 0.0, "prior_weights": 0.0, "beams": 1, "attention_weights": 0.0}
         for name, values in asdict(self).items():
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{name} needs one value or more, each once, got {list(values)}")
@@ -74,19 +84,22 @@ class Grid:
             if not all(math.isfinite(value) and value >= low for value in values):
                 bound = "" if name not in least else f", {low:g} or more"
                 raise ValueError(f"{name} must be finite{bound}, got {list(values)}")
+        if max(self.attention_weights) > 1:
+            raise ValueError(f"attention_weights must be 0 to 1, got {list(self.attention_weights)}")
 
     def __iter__(self) -> Iterator[Weights]:
-        """Narrow beams first: what they say comes soonest."""
+        """Narrow beams first: what they say comes soonest. What one search has found is weighed in all ways."""
         return (
-            Weights(weight, score, prior, beam)
+            Weights(weight, score, prior, beam, attention)
             for beam in sorted(self.beams)
             for prior in self.prior_weights
             for weight in self.lm_weights
             for score in self.word_scores
+            for attention in self.attention_weights
         )
 
     def __len__(self) -> int:
-        return len(self.lm_weights) * len(self.word_scores) * len(self.prior_weights) * len(self.beams)
+        return math.prod(map(len, asdict(self).values()))
 
 
 @dataclass(frozen=True)
@@ -94,10 +107,16 @@ class Surface:
     """All that was tried, in the order in which it was."""
 
     points: tuple[Point, ...]
+    rule: Rule = "errors"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for points that the rule cannot compare."""
+        if self.rule == "expected" and any(point.expected_errors is None for point in self.points):
+            raise ValueError("a point without expected errors cannot be compared by them")
 
     @cached_property
     def best(self) -> Point:
-        """By word errors, then by character errors.
+        """By expected errors, if these are the rule; then by word errors, then by character errors.
 
         Few errors tie often. Of equal points the one in the best company wins, by the mean word errors of it and its
         neighbours: that of a plateau rather than of a cliff. Then the narrowest beam and the smallest weights.
@@ -105,8 +124,10 @@ class Surface:
         return min(self.points, key=self._key)
 
     def _key(self, point: Point) -> Any:
-        size = (point.beam, point.prior_weight, point.lm_weight, abs(point.word_score), point.word_score)
-        return *point.errors, self.around(point), *size
+        weights = (point.attention_weight, point.prior_weight, point.lm_weight)
+        size = (point.beam, *weights, abs(point.word_score), point.word_score)
+        expected = point.expected_errors if self.rule == "expected" else 0.0
+        return expected, *point.counted, self.around(point), *size
 
     def around(self, point: Point) -> Fraction:
         """Mean word errors of a point and of those a step of weight or score, or of both, away; the rest the same."""
@@ -114,7 +135,7 @@ class Surface:
         return Fraction(sum(close), len(close))
 
     def _is_close(self, one: Point, other: Point) -> bool:
-        same = (one.beam, one.prior_weight) == (other.beam, other.prior_weight)
+        same = all(getattr(one, name) == getattr(other, name) for name in _APART)
         return same and all(self._step(name, one, other) <= 1 for name in ("lm_weight", "word_score"))
 
     def _step(self, name: str, one: Point, other: Point) -> int:
@@ -137,26 +158,36 @@ class Surface:
             best = getattr(self.best, name)
             lowest = set() if name == "beam" or (name != "word_score" and tried[0] == 0) else {tried[0]}
             ends = {*lowest, tried[-1]}
-            within = [point.errors for point in self.points if getattr(point, name) not in ends]
-            if len(tried) > 2 and best in ends and self.best.errors < min(within):
+            within = [point.counted for point in self.points if getattr(point, name) not in ends]
+            if len(tried) > 2 and best in ends and self.best.counted < min(within):
                 found.append(name)
         return tuple(found)
 
     def to_json(self) -> list[dict[str, Any]]:
-        return [asdict(point) for point in self.points]
+        """Without what was not asked for."""
+        attention = {0.0} != {point.attention_weight for point in self.points}
+        return [
+            {
+                key: value
+                for key, value in asdict(point).items()
+                if value is not None and (key != "attention_weight" or attention)
+            }
+            for point in self.points
+        ]
 
 
 def tune(
     errors: Callable[[Weights], Errors],
     grid: Grid,
     *,
+    rule: Rule = "errors",
     known: Iterable[Point] = (),
     keep: Callable[[Sequence[Point]], None] = lambda points: None,
 ) -> Surface:
     """Tries a grid.
 
     Args:
-        errors: on development data.
+        errors: on development data; the expected ones among them, if these are the rule.
         known: points of an earlier attempt, which are not tried again.
         keep: told all points after each that is tried, so that a later attempt can know them.
     """
@@ -166,4 +197,4 @@ def tune(
         points.append(before.get(weights) or Point.of(weights, errors(weights)))
         if weights not in before:
             keep(points)
-    return Surface(tuple(points))
+    return Surface(tuple(points), rule)

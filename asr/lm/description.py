@@ -40,9 +40,12 @@ class Description(Frozen):
     words: int  # of all texts, without the ends of sentences
     unknown: int  # of these, words that the vocabulary lacks
     texts: tuple[TextUsed, ...]  # in the order in which they were read
-    discounts: tuple[Taken, ...]  # of each length that was estimated, pruned away or not
+    discounts: tuple[Taken, ...]  # of each length that was estimated (in classes, if any), pruned away or not
     prune: tuple[int, ...]  # of each length: n-grams seen at most so often were left out
     prune_entropy: float  # n-grams were left out for which perplexity grows by less than this part
+    classes: int = (
+        0  # of words, in which n-grams were counted before they were written out; 0: words themselves
+    )
 
 
 def beside(model: Path) -> Path:

@@ -13,6 +13,8 @@ import numpy as np
 from asr.errors import LanguageModelError
 from asr.files import sha256_file, whole_file
 from asr.lm.arpa import NEVER, fill
+from asr.lm.class_ngrams import written_out
+from asr.lm.classes import Classes, learn
 from asr.lm.counts import count_ngrams
 from asr.lm.description import Description, Taken, TextUsed, write_description
 from asr.lm.kneser_ney import FALLBACK, Discounts, Estimated, estimate, pruning_thresholds
@@ -44,6 +46,7 @@ class Settings:
     fallback: tuple[float, float, float] | None = (
         FALLBACK  # discounts where the text is too small; None: an error
     )
+    classes: int = 0  # of words, learned from the texts, that n-grams are counted in; 0: words themselves
 
     def __post_init__(self) -> None:
         """
@@ -55,6 +58,8 @@ class Settings:
         pruning_thresholds(self.prune, self.length)
         if not 0 <= self.prune_entropy < float("inf"):
             raise ValueError(f"the threshold of pruning must be 0 or more, got {self.prune_entropy}")
+        if self.classes < 0 or (self.classes and self.unit != "word"):
+            raise ValueError(f"classes are of words, 1 or more of them, got {self.classes} of {self.unit}s")
         for k, value in enumerate(self.fallback or (), start=1):
             if not 0 < value <= k:
                 raise ValueError(
@@ -91,10 +96,12 @@ def train(
     corpus = read_corpus(texts, settings.unit, settings.text_version, words)
     order = settings.order or min(ORDERS[settings.unit], corpus.longest)
     prune = pruning_thresholds(settings.prune, settings.length)[:order]
-    levels, discounts = estimate(count_ngrams(corpus, order), settings.fallback, prune)
+    classes = learn(corpus, settings.classes) if settings.classes else None
+    counted = classes.corpus(corpus) if classes else corpus
+    levels, discounts = estimate(count_ngrams(counted, order), settings.fallback, prune)
     if settings.prune_entropy:
         levels = prune_by_entropy(levels, settings.prune_entropy)
-    ngrams = as_ngrams(levels)
+    ngrams = written_out(as_ngrams(levels), classes) if classes else as_ngrams(levels)
     with whole_file(out) as part:
         if out.suffix in BINARY:
             _convert(part, out, corpus.vocabulary.words, ngrams)
@@ -108,6 +115,7 @@ def train(
             None if words is None else _digest(words),
             discounts,
             prune,
+            classes,
         )
         # First: one that describes another model is noticed, a model without one would pass for one of words.
         write_description(out, description)
@@ -122,6 +130,7 @@ def _description(
     vocabulary: str | None,
     discounts: Sequence[Discounts],
     prune: Sequence[int],
+    classes: Classes | None,
 ) -> Description:
     return Description(
         sha256=sha256,
@@ -137,6 +146,7 @@ def _description(
         discounts=tuple(Taken(values=d.values, estimated=d.estimated) for d in discounts),
         prune=tuple(prune),
         prune_entropy=settings.prune_entropy,
+        classes=classes.number if classes else 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""The acoustic model: front end, convolutions, projection, recurrent layers, output layer."""
+"""The acoustic model: front end, convolutions, projection, recurrent layers, self-attention, output layer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,11 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from asr.model.attention_decoder import AttentionDecoder
 from asr.model.convolution import Convolutions
 from asr.model.frontend import Count, FrontEnd
 from asr.model.masking import Masks, draw_masks, dropout, hide
 from asr.model.padding import valid
-from asr.model.recurrent import RecurrentLayer
+from asr.model.pyramid import joined
+from asr.model.recurrent import recurrent_layer
+from asr.model.self_attention import SelfAttention
 from asr.randomness import Draws, torch_generator
 from asr.recipe import FrontEnd as FrontEndSettings
 from asr.recipe import Model as ModelSettings
@@ -22,7 +25,9 @@ class Posteriors(NamedTuple):
 
     log_probs: Tensor  # (B, T, V) natural log, normalised; without meaning past each length
     lengths: Tensor  # (B,) frames
-    intermediate: Tensor | None = None  # (B, T, V) of the middle layer, in training with such a loss
+    intermediate: Tensor | None = None  # (B, T', V) of the middle layer, in training with such a loss
+    intermediate_lengths: Tensor | None = None  # (B,) its frames, more where layers above join them
+    encoded: Tensor | None = None  # (B, T, values) what an attention decoder looks at, where there is one
 
 
 class AcousticModel(nn.Module):
@@ -38,22 +43,36 @@ class AcousticModel(nn.Module):
         self.settings = settings
         self.front_end = FrontEnd(front_end)
         self.convolutions = Convolutions(settings.convolutions, front_end.features)
-        self.input_norm = nn.LayerNorm(self.convolutions.outputs)
+        self.input_norm = self._norm(self.convolutions.outputs)
         self.projection = nn.Linear(self.convolutions.outputs, settings.projection)
-        width = settings.hidden * (2 if settings.bidirectional else 1)
-        inputs = [settings.projection] + [width] * (settings.layers - 1)
-        self.recurrent = nn.ModuleList(
-            RecurrentLayer(size, settings.hidden, bidirectional=settings.bidirectional) for size in inputs
+        self.recurrent = nn.ModuleList(recurrent_layer(settings, size) for size in settings.recurrent_inputs)
+        self.norms = nn.ModuleList(self._norm(settings.width) for _ in self.recurrent)
+        self.self_attention = nn.ModuleDict(
+            {str(layer): self._attention() for layer in settings.attended}
+        )  # by the number of the recurrent layer before it
+        self.output = nn.Linear(settings.width, tokens)
+        # Last, so that fresh weights of all the rest are drawn as they are without it.
+        self.attention_decoder = (
+            AttentionDecoder(settings.width, tokens, settings.attention_decoder)
+            if settings.attention_decoder.layers
+            else None
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in inputs)
-        self.output = nn.Linear(width, tokens)
+
+    def _norm(self, width: int) -> nn.Module:
+        return nn.LayerNorm(width) if self.settings.normalisation == "layer" else nn.Identity()
+
+    def _attention(self) -> SelfAttention:
+        settings = self.settings
+        return SelfAttention(
+            settings.width,
+            settings.self_attention,
+            normalised=settings.normalisation == "layer",
+            past=not settings.bidirectional,
+        )
 
     def output_length(self, samples: Count) -> Count:
         """Outputs for an utterance of so many samples; of (utterances,) counts, the outputs of each."""
-        length = self.front_end.frames(samples)
-        for layer in self.settings.convolutions:
-            length = -(-length // layer.stride[0])  # as `strided`
-        return length
+        return -(-self.front_end.frames(samples) // self.settings.frames_an_output)
 
     def draw_masks(
         self, samples: Sequence[int], settings: SpecAugment, draws: Draws, views: int = 1
@@ -87,18 +106,41 @@ class AcousticModel(nn.Module):
         planes, frames = self.convolutions(features, frames)
         values = self.projection(self.input_norm(planes))
         middle = None
-        steps = None if samples is None else [self.output_length(count) for count in samples]
-        for index, (layer, norm) in enumerate(zip(self.recurrent, self.norms, strict=True)):
-            values = dropout(values, self.settings.dropout, draws, f"recurrent.{index}")
-            values = norm(layer(values, frames, steps))
-            values = values * valid(frames, values.shape[1])[:, :, None]
+        steps = None if samples is None else self._steps(samples)
+        for index in range(len(self.recurrent)):
+            if self.settings.joins(index):
+                values, frames = joined(values, frames)
+                steps = steps and [-(-count // 2) for count in steps]
+            values = self._layer(index, values, frames, steps, draws)
             if (
                 draws is not None
                 and self.settings.intermediate_loss
                 and index == (len(self.recurrent) - 1) // 2
             ):
-                middle = self._log_probs(values, draws, "intermediate")
-        return Posteriors(self._log_probs(values, draws, "output"), frames, middle)
+                middle = self._log_probs(values, draws, "intermediate"), frames
+        encoded = None if self.attention_decoder is None else values
+        log_probs = self._log_probs(values, draws, "output")
+        heard, its_frames = middle or (None, None)
+        return Posteriors(log_probs, frames, heard, its_frames, encoded)
+
+    def _steps(self, samples: Sequence[int]) -> list[int]:
+        """Inputs of the first recurrent layer for utterances of so many samples."""
+        return [-(-self.front_end.frames(count) // self.settings.frames_a_step) for count in samples]
+
+    def _layer(
+        self, index: int, values: Tensor, frames: Tensor, steps: Sequence[int] | None, draws: Draws | None
+    ) -> Tensor:
+        """A recurrent layer, and what stands around and behind it; zero past each length."""
+        share = self.settings.dropout
+        heard: Tensor = dropout(values, share, draws, f"recurrent.{index}")
+        heard = self.norms[index](self.recurrent[index](heard, frames, steps))
+        if self.settings.adds_input(index):
+            heard = heard + values
+        heard = heard * valid(frames, heard.shape[1])[:, :, None]
+        if index in self.settings.attended:
+            name = f"self_attention.{index}"
+            heard = self.self_attention[str(index)](heard, frames, draws, share, name)
+        return heard
 
     def _log_probs(self, values: Tensor, draws: Draws | None, layer: str) -> Tensor:
         logits: Tensor = self.output(dropout(values, self.settings.dropout, draws, layer))

@@ -4,6 +4,7 @@ model.json           format, architecture, front end, text normaliser, tokenizer
 weights.safetensors  parameters by name, float32
 decoder.json, ...    how a search reads what the model hears, if it carries one (asr.decoding.bundled)
 confidence.json      how sure it is of a word, if it carries an estimator of that (asr.confidence.bundled)
+model.onnx, ...      the same without torch, if it was exported (asr.model.exported)
 """
 
 import hashlib
@@ -18,22 +19,21 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from asr.errors import BundleError, TokenizerError
+from asr.errors import BundleError
 from asr.files import sha256_file, write_json
 from asr.model.acoustic import AcousticModel
+from asr.model.described import Described, read_described
 from asr.model.description import FORMAT, Description, read_bundle_description
 from asr.model.tensors import write_tensors
 from asr.text import TextVersion
-from asr.tokenizer import Tokenizer, tokenizer_from_json
+from asr.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Described):
     """A model ready to use, in evaluation mode, on the CPU."""
 
-    description: Description
     model: AcousticModel
-    tokenizer: Tokenizer
 
 
 def save_bundle(
@@ -81,9 +81,15 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: a file is missing, altered, or of another format; the message names it.
     """
-    description = read_bundle_description(folder)
+    described = read_described(folder)
+    description, tokenizer = described.description, described.tokenizer
     weights = folder / "weights.safetensors"
     if not weights.is_file():
+        if description.onnx:
+            raise BundleError(
+                f"{weights}: not there: this bundle has an ONNX file alone, which onnxruntime runs and torch cannot; "
+                "take the run or bundle that it was exported from"
+            )
         raise BundleError(f"{weights}: missing; a bundle is model.json and weights.safetensors")
     found = sha256_file(weights)
     if found != description.weights:
@@ -91,14 +97,10 @@ def load_bundle(folder: Path) -> Bundle:
             f"{weights}: altered or damaged: SHA-256 is {found[:12]}…, model.json says "
             f"{description.weights[:12]}…; get the bundle again"
         )
-    try:
-        tokenizer = tokenizer_from_json(description.tokenizer)
-    except TokenizerError as error:
-        raise BundleError(f"{folder / 'model.json'}: {error}") from None
     with torch.device("meta"), _NoDraws():
         model = AcousticModel(description.front_end, description.model, tokenizer.size)
     _map_weights(model, weights)
-    return Bundle(description, model.eval().requires_grad_(False), tokenizer)
+    return Bundle(description, tokenizer, model.eval().requires_grad_(False))
 
 
 def weights_digest(tensors: Mapping[str, Tensor]) -> str:

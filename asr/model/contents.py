@@ -5,6 +5,7 @@ digests.json    format, and of each other file its size and SHA-256
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,26 +13,18 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from asr.decoding.bundled import DECODER, LANGUAGE_MODEL, LEXICON, decoder_files
-from asr.errors import BundleError
+from asr.errors import BundleError, StorageError
 from asr.files import sha256_file
 from asr.frozen import Frozen, first_problem
 from asr.model.description import read_bundle_description
+from asr.model.exported import EXPORT, ONNX, described_export
 
 FORMAT = 1
 LIST = "digests.json"
 MODEL, WEIGHTS, CONFIDENCE = "model.json", "weights.safetensors", "confidence.json"
 RECORD, CARD = "record.json", "README.md"  # of the run that made it, and for people: a model works without
-FILES = (
-    MODEL,
-    WEIGHTS,
-    DECODER,
-    LANGUAGE_MODEL,
-    LEXICON,
-    CONFIDENCE,
-    RECORD,
-    CARD,
-)  # all that there can be, in order
-
+# All that there can be, in order.
+FILES = (MODEL, WEIGHTS, DECODER, LANGUAGE_MODEL, LEXICON, CONFIDENCE, EXPORT, ONNX, RECORD, CARD)
 MOST = 8 << 30  # bytes of a file: above, the header of a plain .tar has no room for its size
 Sources = Mapping[str, Path | bytes]  # the files of a model: where each is, or what is in it
 
@@ -88,11 +81,15 @@ def needed_files(folder: Path) -> tuple[str, ...]:
     """Names of the files without which a bundle is none, in the order of FILES; whether they are there or not.
 
     Raises:
-        BundleError: model.json or decoder.json is missing or cannot be read.
+        BundleError: model.json, decoder.json or export.json is missing or cannot be read.
     """
     description = read_bundle_description(folder)
     of_decoder = decoder_files(folder) if description.decoder else ()
-    return (MODEL, WEIGHTS, *of_decoder, *([CONFIDENCE] if description.confidence else []))
+    of_confidence = [CONFIDENCE] if description.confidence else []
+    if not description.onnx:
+        return (MODEL, WEIGHTS, *of_decoder, *of_confidence)
+    weights = [WEIGHTS] if described_export(folder).weights_here else []
+    return (MODEL, *weights, *of_decoder, *of_confidence, EXPORT, ONNX)
 
 
 def contents_of(sources: Sources) -> Contents:
@@ -102,6 +99,26 @@ def contents_of(sources: Sources) -> Contents:
         BundleError: one cannot be read, or is too large.
     """
     return Contents(files={name: _measured(sources[name]) for name in FILES if name in sources})
+
+
+def write_bundle(folder: Path, sources: Sources) -> None:
+    """Writes files of a model into a new folder, which appears whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    from asr.corpora.cache import whole_folder  # late: it loads http and ssl, which transcribing needs not
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(folder) as part:
+            for name, source in sources.items():
+                if isinstance(source, bytes):
+                    (part / name).write_bytes(source)
+                else:
+                    shutil.copyfile(source, part / name)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def read_contents(text: bytes, where: str) -> Contents:

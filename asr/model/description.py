@@ -29,9 +29,10 @@ class Description(Frozen):
     recipe_digest: str  # of the run that made it; "" when unknown
     decoder: str = ""  # SHA-256 of decoder.json; "" without a search, and then the key is not written
     confidence: str = ""  # likewise of confidence.json; "" without an estimator of confidence
+    onnx: str = ""  # likewise of export.json; "" without an ONNX file
 
     def to_json(self) -> dict[str, Any]:
-        later = {name for name in ("decoder", "confidence") if not getattr(self, name)}
+        later = {name for name in ("decoder", "confidence", "onnx") if not getattr(self, name)}
         return self.model_dump(mode="json", exclude=later)
 
 

@@ -2,9 +2,9 @@
 
 On the CPU oneDNN keeps the weights of a recurrent layer in an order of its own, and brings them into it at every call;
 here they are in that order from the start. Frames are kept time first between the layers, as oneDNN wants them, and
-padding is not cleared between layers, because no frame of an utterance ever sees it. Features and convolutions are
-computed for each utterance by itself: they gain nothing from a batch, and their padding, which is most of the memory
-that a batch takes, is saved. An utterance alone has the bits that the model gives it.
+padding is not cleared between layers, because no frame of an utterance ever sees it. Features, convolutions and
+self-attention are computed for each utterance by itself: they gain nothing from a batch, and their padding, which is
+most of the memory that a batch takes, is saved. An utterance alone has the bits that the model gives it.
 """
 
 from typing import Any
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from asr.model.acoustic import AcousticModel, Posteriors
 from asr.model.padding import reversal
-from asr.model.recurrent import RecurrentLayer
+from asr.model.pyramid import joined
+from asr.model.recurrent import LstmLayer, RecurrentLayer
 
 _LSTM = 2  # of torch's numbers for kinds of recurrent layers
 
@@ -30,9 +31,9 @@ class Inference:
     def __init__(self, model: AcousticModel) -> None:
         self.model = model.eval()
         self.device = next(model.parameters()).device
-        self._layers: list[_PackedLayer] = []
+        self._layers: list[_PackedLayer | _PlainLayer] = []
         if self.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-            self._layers = [_PackedLayer(layer) for layer in model.recurrent]  # type: ignore[arg-type]
+            self._layers = [_layer(layer) for layer in model.recurrent]
 
     @torch.inference_mode()
     def __call__(self, waveforms: Tensor, lengths: Tensor) -> Posteriors:
@@ -41,12 +42,30 @@ class Inference:
             return heard
         model = self.model
         planes, frames = self._planes(waveforms, lengths)
-        values = model.projection(model.input_norm(planes)).transpose(0, 1).contiguous()  # (T, B, inputs)
+        projected: Tensor = model.projection(model.input_norm(planes))
+        values = projected.transpose(0, 1).contiguous()  # (T, B, inputs)
         rows = _reversed_rows(frames, len(values))
-        for layer, norm in zip(self._layers, model.norms, strict=True):
-            values = norm(layer(values, rows))
-        logits = model.output(values.transpose(0, 1).contiguous())
-        return Posteriors(logits.log_softmax(-1), frames)
+        for index, (layer, norm) in enumerate(zip(self._layers, model.norms, strict=True)):
+            if model.settings.joins(index):
+                pairs, frames = joined(values.transpose(0, 1), frames)
+                values = pairs.transpose(0, 1).contiguous()
+                rows = _reversed_rows(frames, len(values))
+            through: Tensor = norm(layer(values, frames, rows))
+            values = through + values if model.settings.adds_input(index) else through
+            if index in model.settings.attended:
+                values = self._attended(index, values, frames)
+        values = values.transpose(0, 1).contiguous()
+        encoded = None if model.attention_decoder is None else values
+        return Posteriors(model.output(values).log_softmax(-1), frames, encoded=encoded)
+
+    def _attended(self, index: int, values: Tensor, frames: Tensor) -> Tensor:
+        """(T, B, width) what each utterance hears of itself."""
+        attention = self.model.self_attention[str(index)]
+        alone = [
+            attention(values[:count, row].contiguous()[None], frames[row : row + 1])[0]
+            for row, count in enumerate(frames.tolist())
+        ]
+        return torch.nn.utils.rnn.pad_sequence(alone)
 
     def _planes(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, values) what the convolutions make of each utterance alone, and (B,) frames."""
@@ -60,24 +79,37 @@ class Inference:
         return torch.nn.utils.rnn.pad_sequence([planes[0] for planes, _ in alone], batch_first=True), frames
 
 
-class _PackedLayer:
-    """One recurrent layer. (T, B, inputs) -> (T, B, hidden * directions)"""
+def _layer(layer: torch.nn.Module) -> "_PackedLayer | _PlainLayer":
+    assert isinstance(layer, RecurrentLayer)
+    return _PackedLayer(layer) if isinstance(layer, LstmLayer) else _PlainLayer(layer)
+
+
+class _PlainLayer:
+    """One recurrent layer that oneDNN does not know. (T, B, inputs) -> (T, B, hidden * directions)"""
 
     def __init__(self, layer: RecurrentLayer) -> None:
+        self.layer = layer
+
+    def __call__(self, values: Tensor, frames: Tensor, _rows: Tensor) -> Tensor:
+        outputs: Tensor = self.layer(values.transpose(0, 1), frames)
+        return outputs.transpose(0, 1).contiguous()
+
+
+class _PackedLayer:
+    """One LSTM layer. (T, B, inputs) -> (T, B, hidden * directions)"""
+
+    def __init__(self, layer: LstmLayer) -> None:
         self.hidden = layer.hidden_size
         self.directions = []
         for suffix in ("", "_reverse") if layer.bidirectional else ("",):
-            weights = [
-                getattr(layer, f"{name}_l0{suffix}").detach() for name in ("weight_ih", "weight_hh")
-            ]  # fmt: skip
-            biases = [getattr(layer, f"{name}_l0{suffix}").detach() for name in ("bias_ih", "bias_hh")]
+            inputs, recurrent, *biases = (weight.detach() for weight in layer.weights(suffix))
             # hidden units, reverse, has biases, batch first
             packed = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(
-                *weights, self.hidden, False, True, False
+                inputs, recurrent, self.hidden, False, True, False
             )
             self.directions.append((*packed, *biases))
 
-    def __call__(self, values: Tensor, rows: Tensor) -> Tensor:
+    def __call__(self, values: Tensor, _frames: Tensor, rows: Tensor) -> Tensor:
         forward = self._direction(values, 0)
         if len(self.directions) == 1:
             return forward

@@ -27,9 +27,9 @@ def find_model(model: str | Path) -> Path:
         BundleError: there is none; the message says what was found instead.
     """
     path = Path(model)
-    found = _bundle_in(path)
+    found = bundle_in(path)
     if found is None and is_name(str(model)):
-        found = _bundle_in(models_folder() / path)
+        found = bundle_in(models_folder() / path)
     if found is None:
         raise BundleError(_what_is_there(path))
     return found
@@ -54,8 +54,8 @@ def can_be(asked: Callable[[], bool]) -> bool:
         return False
 
 
-def _bundle_in(folder: Path) -> Path | None:
-    """The bundle inside a run, or the folder itself."""
+def bundle_in(folder: Path) -> Path | None:
+    """The bundle inside a run, or the folder itself; None where it is neither, or one may not look."""
     for each in (folder / "model", folder):
         if _is_file(each / DESCRIPTION):
             return each
@@ -84,7 +84,7 @@ def _what_is_there(path: Path) -> str:
 def _names() -> str:
     folder = models_folder()
     try:
-        names = sorted(each.name for each in folder.iterdir() if is_name(each.name) and _bundle_in(each))
+        names = sorted(each.name for each in folder.iterdir() if is_name(each.name) and bundle_in(each))
     except OSError:  # not there yet, or not to be looked into
         names = []
     if not names:

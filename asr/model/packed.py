@@ -19,7 +19,8 @@ from typing import BinaryIO
 from asr.errors import BundleError, StorageError
 from asr.files import whole_file
 from asr.model.contents import LIST, MODEL, WEIGHTS, Contents, File, Sources, contents_of, read_contents
-from asr.model.foreign import what_it_is
+from asr.model.exported import ONNX
+from asr.model.foreign import EXPECTED, what_it_is
 from asr.model.named import can_be
 
 FOLDER = "model/"  # what every name begins with: `tar xf` makes one folder, and that is a bundle
@@ -90,7 +91,8 @@ def _read_list(stream: BinaryIO, path: Path) -> Contents:
     if len(text) < size:
         raise BundleError(f"{path}: cut off in its list of files; get it again")
     contents = read_contents(text, str(path))
-    if missing := [name for name in (MODEL, WEIGHTS) if name not in contents.files]:
+    needed = (MODEL, ONNX if ONNX in contents.files else WEIGHTS)  # its weights may be left out then
+    if missing := [name for name in needed if name not in contents.files]:
         raise BundleError(f"{path}: altered: no {missing[0]} in it; get it again")
     _expect_zeros(stream, _padding(size), path)
     expected = BLOCK + size + _padding(size)
@@ -191,11 +193,9 @@ def _expect_zeros(stream: BinaryIO, size: int, path: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     if can_be(path.is_dir):
-        raise BundleError(f"{path}: is a folder; expected a packed model, a {SUFFIX} of `asr models pack`")
+        raise BundleError(f"{path}: is a folder; {EXPECTED}")
     if can_be(path.exists) and not path.is_file():
-        raise BundleError(
-            f"{path}: is no regular file; expected a packed model, a {SUFFIX} of `asr models pack`"
-        )
+        raise BundleError(f"{path}: is no regular file; {EXPECTED}")
     try:
         stream = path.open("rb")
     except FileNotFoundError:

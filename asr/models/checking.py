@@ -4,14 +4,16 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from asr.confidence.bundled import check_estimator
 from asr.decoding.bundled import load_decoder
+from asr.engine.engine import installed
+from asr.engine.onnx_model import OnnxModel
 from asr.errors import AsrError, BundleError, StorageError
-from asr.model.bundle import Bundle, load_bundle
 from asr.model.contents import RECORD, Contents, check_contents, record_beside
-from asr.model.description import read_bundle_description
+from asr.model.described import Described, read_described
+from asr.model.exported import ONNX, read_export
 from asr.model.named import can_be, find_model
 from asr.model.packed import read_packed
 from asr.models.limits import check_limits
@@ -24,13 +26,9 @@ class Checked:
     """A model that is whole."""
 
     contents: Contents
-    bundle: Bundle
+    bundle: Described
+    parameters: int  # numbers that were learned
     record: Record | None  # of the run that made it; None: it has none, or that run is not over
-
-    @property
-    def parameters(self) -> int:
-        """Numbers that were learned."""
-        return sum(parameter.numel() for parameter in self.bundle.model.parameters())
 
     @property
     def test_wer(self) -> float | None:
@@ -74,16 +72,48 @@ def unpacked_whole(packed: Path, folder: Path) -> Checked:
 def check_bundle(folder: Path) -> Checked:
     """Checks a bundle. Errors as of `check`."""
     contents = check_contents(folder)
-    check_limits(folder, read_bundle_description(folder))
-    bundle = load_bundle(folder)
-    for name, values in bundle.model.state_dict().items():
-        if not torch.isfinite(values).all():
-            raise BundleError(f"{folder}: the weights {name} are not all finite; this model hears nothing")
-    if bundle.description.decoder:
+    bundle = read_described(folder)
+    check_limits(folder, bundle.description)
+    parameters = _loaded(folder, bundle)
+    if bundle.description.confidence:
+        check_estimator(folder, bundle)  # loads the search, too, if there is one
+    elif bundle.description.decoder:
         load_decoder(folder, bundle)
-    check_estimator(folder, bundle)
     record = record_beside(folder)
     found = checked_record(record, bundle.description) if record is not None else None
     if found is None and record is not None:
         contents = Contents(files={name: file for name, file in contents.files.items() if name != RECORD})
-    return Checked(contents, bundle, found)
+    return Checked(contents, bundle, parameters, found)
+
+
+def _loaded(folder: Path, bundle: Described) -> int:
+    """Loads all that can be loaded here, weights and ONNX file, and says how many numbers were learned.
+
+    Raises:
+        BundleError: one of them cannot be, or is not finite.
+        AsrError: neither torch nor onnxruntime is installed, whichever it takes.
+    """
+    export = read_export(folder, bundle.description) if bundle.description.onnx else None
+    by_torch = (export is None or export.weights_here) and installed("torch")
+    if export is not None and (installed("onnxruntime") or not by_torch):
+        heard = OnnxModel(folder, bundle)([np.zeros(bundle.description.front_end.sample_rate, np.float32)])
+        if not np.isfinite(heard[0]).all():
+            raise BundleError(f"{folder / ONNX}: what it hears is not finite; this model hears nothing")
+    if by_torch:
+        return _finite_weights(folder)
+    if export is None:
+        raise AsrError(f"{folder}: torch is not installed, and this bundle has no ONNX file (asr export)")
+    return export.parameters
+
+
+def _finite_weights(folder: Path) -> int:
+    """How many there are."""
+    import torch
+
+    from asr.model.bundle import load_bundle
+
+    model = load_bundle(folder).model
+    for name, values in model.state_dict().items():
+        if not torch.isfinite(values).all():
+            raise BundleError(f"{folder}: the weights {name} are not all finite; this model hears nothing")
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -16,6 +16,8 @@ LARGEST = {  # far above what anybody trains
     "mels": 4_096,
     "convolutions": 100,
     "channels": 100_000,
+    "attention_decoder.layers": 1_000,
+    "attention_decoder.hidden": 1_000_000,
 }
 FILTERS = 20_000_000  # numbers in the matrix from spectrum to bands: mels x samples of a window
 LONGEST_LINE = 4096  # bytes, of a language model
@@ -36,6 +38,8 @@ def check_limits(folder: Path, description: Description) -> None:
         "mels": front_end.mels,
         "convolutions": len(model.convolutions),
         "channels": channels,
+        "attention_decoder.layers": model.attention_decoder.layers,
+        "attention_decoder.hidden": model.attention_decoder.hidden,
     }
     for name, size in asked.items():
         if size > LARGEST[name]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from asr.decoding.bundled import LANGUAGE_MODEL
 from asr.errors import AsrError, BundleError
-from asr.model.contents import MODEL, bundle_sources, needed_files, record_beside
+from asr.model.contents import bundle_sources, record_beside
 from asr.model.description import Description, read_bundle_description
-from asr.model.named import can_be, is_name, models_folder
+from asr.model.named import bundle_in, can_be, is_name, models_folder
 from asr.models.provenance import test_result
 from asr.runs.record import read_record
 from asr.tokenizer import tokenizer_from_json
@@ -56,7 +56,7 @@ def named_models() -> list[Listed]:
         raise BundleError(
             f"{folder}: cannot be read: {error.strerror}; ASR_MODELS names another folder"
         ) from None
-    return [listed(bundle, each.name) for each in found if (bundle := _bundle_of(each))]
+    return [listed(bundle, each.name) for each in found if (bundle := bundle_in(each))]
 
 
 def models_under(folder: Path) -> list[Listed]:
@@ -90,7 +90,7 @@ def listed(bundle: Path, model: str) -> Listed:
             tokens=str(description.tokenizer.get("kind", "")),
             vocabulary=tokenizer_from_json(description.tokenizer).size,
             search=bool(description.decoder),
-            language_model=LANGUAGE_MODEL in needed_files(bundle),
+            language_model=LANGUAGE_MODEL in sources,
             confidence=bool(description.confidence),
             weights=description.weights,
             **_rate(bundle, description),
@@ -110,17 +110,13 @@ def _rate(bundle: Path, description: Description) -> dict[str, Any]:
     return {"test_wer": found.wer, "unit": found.unit} if found is not None else {}
 
 
-def _bundle_of(folder: Path) -> Path | None:
-    return next((each for each in (folder / "model", folder) if (each / MODEL).is_file()), None)
-
-
 def _bundles(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Places that `--model` can take, and the bundle of each."""
     depth = len(folder.parts)
     for here, names, _ in os.walk(folder):
         place = Path(here)
         names[:] = _worth_looking(names) if len(place.parts) - depth < DEEPEST else []
-        if bundle := _bundle_of(place):
+        if bundle := bundle_in(place):
             names.clear()
             yield place, bundle
 

@@ -15,6 +15,7 @@ from asr.model.contents import MODEL, RECORD, Contents, Sources, bundle_sources,
 from asr.model.named import can_be, find_model, is_name, models_folder
 from asr.model.packed import SUFFIX, read_packed, write_packed
 from asr.models.checking import Checked, check_bundle, unpacked_whole
+from asr.safety.signed import carry_signatures
 
 
 def pack(
@@ -75,7 +76,9 @@ def unpack(packed: Path, target: Path, *, overwrite: bool = False) -> Unpacked:
             if not _is_taken(target):
                 with whole_folder(target) as part:
                     unpacked_whole(packed, part)
+                    carry_signatures(packed, part, contents.to_bytes())
             elif _holds(target, contents):
+                carry_signatures(packed, target, contents.to_bytes())
                 return Unpacked(target, contents, new=False)
             else:
                 _check_replaceable(target, overwrite)
@@ -127,7 +130,8 @@ def _replace(target: Path, packed: Path) -> None:
     for left in (new, old):  # by a process that was killed
         shutil.rmtree(left, ignore_errors=True)
     with whole_folder(new) as part:
-        unpacked_whole(packed, part)
+        checked = unpacked_whole(packed, part)
+        carry_signatures(packed, part, checked.contents.to_bytes())
     target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)

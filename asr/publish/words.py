@@ -51,6 +51,8 @@ def _search_in_words(search: Searched) -> str:
         parts.append(f"a {model.order}-gram model of {of}")
     if lexicon:
         parts.append(f"{'an open' if lexicon.open else 'a closed'} lexicon of {lexicon.words} words")
+    if search.attention:
+        parts.append(f"an attention decoder (weight {search.attention.weight:g})")
     using = f" with {' and '.join(parts)}" if parts else ""
     chosen = ", its weights chosen on the development part" * bool(search.surface)
     known = ""

@@ -5,12 +5,14 @@ How it is read from TOML is in asr.recipe_file.
 
 from asr.recipe.corpus import Corpus, Tokenizer
 from asr.recipe.init import Init
-from asr.recipe.model import Convolution, FrontEnd, Model
+from asr.recipe.model import AttentionDecoder, Convolution, FrontEnd, Model, SelfAttention
 from asr.recipe.recipe import Numerics, Recipe
 from asr.recipe.result import Decoder, Score
+from asr.recipe.risk import Risk
 from asr.recipe.training import Augment, SpecAugment, Train
 
 __all__ = [
+    "AttentionDecoder",
     "Augment",
     "Convolution",
     "Corpus",
@@ -20,7 +22,9 @@ __all__ = [
     "Model",
     "Numerics",
     "Recipe",
+    "Risk",
     "Score",
+    "SelfAttention",
     "SpecAugment",
     "Tokenizer",
     "Train",

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from asr.frozen import Frozen
 from asr.recipe.corpus import Corpus, Tokenizer
@@ -12,6 +12,7 @@ from asr.recipe.init import Init
 from asr.recipe.model import FrontEnd, Model
 from asr.recipe.numbers import Count
 from asr.recipe.result import Decoder, Score
+from asr.recipe.risk import Risk
 from asr.recipe.training import Augment, SpecAugment, Train
 from asr.text import TextVersion
 
@@ -37,9 +38,45 @@ class Recipe(Frozen):
     model: Model = Model()
     init: Init = Init()
     train: Train = Train()
+    risk: Risk = Risk()
     decoder: Decoder = Decoder()
     score: Score = Score()
     numerics: Numerics = Numerics()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.decoder.asks_attention and not self.model.attention_decoder.layers:
+            raise ValueError(
+                "decoder.attention_weight is that of an attention decoder, and the model has none; set "
+                "model.attention_decoder.layers to 1 or more, or leave the weight out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _windows_give_what_is_learned_from(self) -> Self:
+        if self.train.window_seconds and self.model.attention_decoder.layers:
+            raise ValueError(
+                "train.window_seconds: an attention decoder looks at whole utterances; leave out one of them"
+            )
+        if self.train.window_seconds and self.model.pyramid and self.model.intermediate_loss:
+            raise ValueError(
+                "train.window_seconds: the outputs of windows are joined at one pace, and with model.pyramid the "
+                "middle layer has another one; set model.intermediate_loss = 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _errors_are_those_of_a_trained_model(self) -> Self:
+        if self.risk.kind != "none" and not self.init.source:
+            raise ValueError(
+                f'risk.kind = "{self.risk.kind}" learns from the errors of a model that is trained already: set '
+                'init.from = "RUN_OR_BUNDLE"'
+            )
+        if self.risk.kind != "none" and (self.risk.unit, self.score.unit) == ("word", "character"):
+            raise ValueError(
+                'errors are scored in characters, so texts have no words to learn from: set risk.unit = "character"'
+            )
+        return self
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of every key."""

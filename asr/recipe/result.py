@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from asr.frozen import Frozen
-from asr.recipe.numbers import Count, Positive, Weight
+from asr.recipe.numbers import Count, Positive, Share, Weight
 
 
 class Decoder(Frozen):
@@ -19,22 +19,28 @@ class Decoder(Frozen):
     language_model: str = ""  # "train": of the training texts; or a text or an ARPA file; "": none
     unit: Literal["word", "character"] = "word"  # what the language model predicts
     order: Count = 0  # length of the longest n-grams of a model that is made here; 0: 3 words, 6 characters
-    lexicon: str = ""  # "train": words of the training texts; "model": of the model; or a file; "": none
+    classes: Count = 0  # learned from its text, in which such a model of words counts; 0: it counts words
+    lexicon: str = ""  # "train": words of its texts; "model", "pronunciations": of these; or a file; "": none
     open_lexicon: bool = False  # let words be found that the lexicon does not have
     unknown_score: float = -10.0  # nats added for each word that neither lexicon nor language model has
     lm_weight: Weight = 0.5  # of the language model's log-prob
     word_score: float = 0.0  # nats added for each known word
     prior_weight: Weight = 0.0  # of the log-prob of each token on the whole, taken off before the search
+    attention_weight: Share = 0.0  # of the attention decoder's log-prob, the rest of CTC's; 0: CTC alone
+    attention_readings: Positive = 20  # that the search proposes to the attention decoder
     tune: bool = False  # choose the weights and the beam on the development part, from these lists
+    tune_by: Literal["errors", "expected"] = "errors"  # of the best reading, or expected over 20 of them
     lm_weights: tuple[Weight, ...] = (0.25, 0.5, 0.75, 1.0, 1.5)  # tried for lm_weight
     word_scores: tuple[float, ...] = (0.0, 1.0, 2.0)  # tried for word_score
     prior_weights: tuple[Weight, ...] = (0.0, 0.3)  # tried for prior_weight
     beams: tuple[Positive, ...] = ()  # tried for beam; [] tries that one alone
+    attention_weights: tuple[Share, ...] = ()  # tried for attention_weight; [] tries that one alone
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         # Weights are not looked at: a record has them all, and their defaults may be others one day.
-        given = [key for key in ("language_model", "lexicon", "open_lexicon", "tune") if getattr(self, key)]
+        keys = ("language_model", "lexicon", "open_lexicon", "attention_weight", "tune")
+        given = [key for key in keys if getattr(self, key)]
         if self.kind == "greedy" and given:
             raise ValueError(
                 f'{given[0]} is for a search: set kind = "beam", or leave it out (--set decoder={{}} leaves out all)'
@@ -50,13 +56,23 @@ class Decoder(Frozen):
             raise ValueError('lexicon = "model" needs a language_model of words')
         if self.order and not self.language_model:
             raise ValueError("order is that of a language model; name one with language_model")
-        if self.tune and not (self.language_model or self.lexicon):
-            raise ValueError("tune chooses the weights of a language model or a lexicon; name one")
-        for key in ("lm_weights", "word_scores", "prior_weights", "beams"):
+        if self.classes and (not self.language_model or self.unit != "word"):
+            raise ValueError("classes are those of a language model of words; name one with language_model")
+        if self.tune and not (self.language_model or self.lexicon or self.asks_attention):
+            raise ValueError(
+                "tune chooses the weights of a language model, a lexicon or an attention decoder; name one"
+            )
+        for key in ("lm_weights", "word_scores", "prior_weights", "beams", "attention_weights"):
             tried = getattr(self, key)
-            if len(set(tried)) < len(tried) or not (tried or key == "beams"):
+            if len(set(tried)) < len(tried) or not (tried or key in ("beams", "attention_weights")):
                 raise ValueError(f"{key} needs one value or more, each once, got {list(tried)}")
         return self
+
+    @property
+    def asks_attention(self) -> bool:
+        """Whether an attention decoder has a say, or may have one once weights are chosen."""
+        tried = self.attention_weights if self.tune else ()
+        return self.kind == "beam" and any((self.attention_weight, *tried))
 
 
 class Score(Frozen):

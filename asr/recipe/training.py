@@ -22,6 +22,7 @@ class Augment(Frozen):
     """Changes to waveforms in training."""
 
     speed: tuple[Annotated[float, Field(gt=0.4, lt=2.5)], ...] = (0.9, 1.0, 1.1)  # one is drawn an utterance
+    edges: Annotated[float, Field(ge=0, le=2)] = 0.0  # seconds by which beginning and end move, at most
     noise_probability: Share = 0.0  # share of utterances with noise added
     noise_snr: tuple[float, float] = (10.0, 30.0)  # dB, drawn evenly in between
 
@@ -41,6 +42,9 @@ class Train(Frozen):
     patience: Count = 0  # epochs without a better development result before stopping; 0 never stops early
     utterances: Positive = 8  # in a micro-batch, at most
     seconds: Annotated[float, Field(gt=0)] = 120.0  # of padded audio in a micro-batch, at most
+    window_seconds: Annotated[float, Field(ge=0)] = 0.0  # longer utterances are heard in windows; 0: none is
+    overlap_seconds: Annotated[float, Field(ge=0)] = 4.0  # of a window with the next one
+    curriculum: Count = 0  # first epochs, in which utterances come from short to long
     micro_batches: Positive = 2  # in a step, whatever the number of workers
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3  # at its peak
     warm_up: Share = 0.1  # share of all steps in which the rate rises; then it falls as a half cosine
@@ -53,3 +57,11 @@ class Train(Frozen):
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0  # of work lost at most by a killed process
     digest_every: Positive = 50  # steps between digests of weights, optimiser and cursor in the record
     keep_checkpoints: Count = 3  # spread over the epochs and kept with the run, for audits of a part of it
+
+    @model_validator(mode="after")
+    def _windows_go_on(self) -> Self:
+        if self.window_seconds and self.overlap_seconds >= self.window_seconds:
+            raise ValueError(
+                f"need overlap_seconds < window_seconds, got {self.overlap_seconds:g} and {self.window_seconds:g}"
+            )
+        return self

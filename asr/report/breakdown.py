@@ -1,6 +1,6 @@
 """Error rates of groups of utterances: by speaker, by number of words, by length."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asr.runs.record import Outcome
@@ -47,15 +47,13 @@ def by_words(outcomes: Mapping[str, Outcome]) -> list[Group]:
 
     def name(outcome: Outcome) -> str:
         return next(
-            (
-                _range(low, high)
-                for low, high in WORDS
-                if low <= outcome.words and (not high or outcome.words <= high)
-            ),
-            "no words",
+            each
+            for each, (low, high) in zip(names, WORDS, strict=True)
+            if low <= outcome.words and (not high or outcome.words <= high)
         )
 
-    return _in_order(_grouped((name(outcome), outcome) for outcome in outcomes.values()), names)
+    said = (outcome for outcome in outcomes.values() if outcome.words)
+    return _in_order(_grouped((name(outcome), outcome) for outcome in said), names)
 
 
 def by_seconds(outcomes: Mapping[str, Outcome], utterances: Sequence[Utterance]) -> list[Group]:
@@ -90,8 +88,7 @@ def _group(name: str, outcomes: Sequence[Outcome]) -> Group:
 
 
 def _in_order(groups: Iterable[Group], names: Sequence[str]) -> list[Group]:
-    place: Callable[[Group], int] = lambda group: names.index(group.name) if group.name in names else -1  # noqa: E731
-    return sorted(groups, key=place)
+    return sorted(groups, key=lambda group: names.index(group.name))
 
 
 def _range(low: int, high: int) -> str:

@@ -1,7 +1,7 @@
 """Section of a report: what the model learned from and was judged by."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from asr.corpora.registry import NAMES, get_reader
@@ -48,13 +48,15 @@ def _corpus(runs: Sequence[Run], several: bool) -> Html:
     lengths: Html = note(
         "Their lengths, texts and speakers are in the manifests of the run, which are not here."
     )
+    symbols = None
     if run.utterances:
-        lengths = element("div", *_lengths(run), class_="grid")
+        texts = _texts(run)
+        lengths, symbols = element("div", *_lengths(run, texts), class_="grid"), _symbols(run, texts)
         if any(len(each) > READ for each in run.utterances.values()):
             lengths = join(
                 [lengths, note(f"Words and symbols are counted in {READ:,} texts of a part or fewer.")]
             )
-    shown_parts = [heading, element("p", said), _parts(corpus), lengths, _speakers(run), _symbols(run)]
+    shown_parts = [heading, element("p", said), _parts(corpus), lengths, _speakers(run), symbols]
     return join([*shown_parts, *_left_out(corpus), *_shared(corpus)])
 
 
@@ -74,10 +76,10 @@ def _parts(corpus: CorpusUsed) -> Html:
     return table("Parts of the corpus", headings, rows)
 
 
-def _lengths(run: Run) -> Iterator[Html]:
+def _lengths(run: Run, texts: Mapping[str, Sequence[str]]) -> Iterator[Html]:
     seconds = {part: [each.duration for each in run.utterances[part]] for part in PARTS}
     yield _histogram("Length of utterances", seconds, "seconds")
-    words = {part: [len(text.split()) for text in texts] for part, texts in _texts(run).items()}
+    words = {part: [len(text.split()) for text in each] for part, each in texts.items()}
     yield _histogram("Words of utterances", words, "words")
 
 
@@ -126,10 +128,7 @@ def _speakers(run: Run) -> Html | None:
     return folded(f"Speakers ({len(rows):,})", table("Speakers", headings, rows[:LISTED], words=2), more)
 
 
-def _symbols(run: Run) -> Html | None:
-    if not run.utterances:
-        return None
-    texts = _texts(run)
+def _symbols(run: Run, texts: Mapping[str, Sequence[str]]) -> Html:
     characters = {part: Counter("".join(each)) for part, each in texts.items()}
     tables = [_counts("Characters of the normalised texts", characters)]
     if run.tokenizer:
@@ -171,10 +170,10 @@ def _counts(title: str, counts: dict[str, Counter[str]]) -> Html:
     return folded(summary, table(title, ("symbol", "", *counts), rows, class_="bars"))
 
 
-def bar(count: int, most: int, tone: str = "t0") -> Html:
+def bar(count: int, most: int) -> Html:
     """A small bar for a table."""
     width = max(1.0, 100 * count / most)
-    drawn = element("rect", x=0, y=0, width=f"{width:.1f}", height=8, rx=2, class_=f"bar {tone}")
+    drawn = element("rect", x=0, y=0, width=f"{width:.1f}", height=8, rx=2, class_="bar t0")
     return element(
         "svg", drawn, viewBox="0 0 100 8", class_="small", aria_hidden="true", preserveAspectRatio="none"
     )

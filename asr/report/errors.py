@@ -15,21 +15,26 @@ WORST, TYPICAL, MORE = 10, 5, 200  # utterances that are shown
 CONFUSED = 15  # pairs of a table
 SPEAKERS = 40  # of a plot
 
+Aligned = Mapping[str, Mapping[str, list[Step]]]  # by label of a run, and id of an utterance
+
 
 def errors(runs: Sequence[Run]) -> Html:
-    """For each test part that the runs were judged by; runs of the same one are side by side."""
-    found: dict[str, list[Run]] = {}
+    """For each test part that the runs were judged by; runs of the same one, in the same unit, are side by side."""
+    found: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         corpus = run.record.corpus
         if run.outcomes and corpus and run.part in corpus.splits:
-            found.setdefault(corpus.splits[run.part].digest, []).append(run)
+            key = (corpus.splits[run.part].digest, run.record.recipe.score.unit)
+            found.setdefault(key, []).append(run)
     if not found:
         return note("No record tells of each utterance.")
     parts: list[Html | None] = []
     for each in found.values():
         if len(found) > 1:
             parts.append(element("h3", ", ".join(run.label for run in each)))
-        parts += [_about(each), _breakdowns(each), _confusions(each), _utterances(each)]
+        heard = [run for run in each if run.heard]
+        aligned = {run.label: _aligned(run) for run in heard}
+        parts += [_about(each), _breakdowns(each), _confusions(heard, aligned), _utterances(heard, aligned)]
     return join(parts)
 
 
@@ -77,10 +82,8 @@ def _breakdowns(runs: Sequence[Run]) -> Html:
     ]
     about = note(
         "95 % intervals: bootstrap over the utterances of the group; where there was no error, the upper limit "
-        "of Clopper "
-        "and Pearson for as many independent words; of a single utterance with errors there is none. Groups are "
-        "small: that intervals do not overlap by chance in one of "
-        "many groups is no finding."
+        "of Clopper and Pearson for as many independent words; of a single utterance with errors there is none. "
+        "Groups are small: that intervals do not overlap by chance in one of many groups is no finding."
     )
     return join(
         [
@@ -122,8 +125,7 @@ def _breakdown(title: str, found: Sequence[tuple[Run, list[Group]]]) -> Html:
     )
 
 
-def _confusions(runs: Sequence[Run]) -> Html:
-    heard = [run for run in runs if run.heard]
+def _confusions(heard: Sequence[Run], aligned: Aligned) -> Html:
     if not heard:
         return join(
             [
@@ -132,11 +134,10 @@ def _confusions(runs: Sequence[Run]) -> Html:
             ]
         )
     unit = heard[0].record.recipe.score.unit
-    pairs = [(run, [(each.reference, each.hypothesis) for each in run.heard.values()]) for run in heard]
-    words = [(run, confusions(align_words(each, unit))) for run, each in pairs]
-    characters = [(run, confusions(align_characters(each))) for run, each in pairs]
-    tables = [_confused(f"{unit.capitalize()}s", words)]
+    units = [(run, confusions(aligned[run.label].values())) for run in heard]
+    tables = [_confused(f"{unit.capitalize()}s", units)]
     if unit == "word":
+        characters = [(run, confusions(align_characters(_pairs(run)))) for run in heard]
         tables.append(_confused("Characters", characters))
     return join([element("h3", "Confusions"), element("div", *tables, class_="grid")])
 
@@ -163,17 +164,15 @@ def _confused(title: str, found: Sequence[tuple[Run, Counter[tuple[str, str]]]])
     return table(caption, ["said", "heard", *single], rows, words=2, class_="bars")
 
 
-def _utterances(runs: Sequence[Run]) -> Html | None:
-    heard = [run for run in runs if run.heard]
+def _utterances(heard: Sequence[Run], aligned: Aligned) -> Html | None:
     if not heard:
         return None
-    aligned = {run.label: _aligned(run) for run in heard}
     wrong = [name for name in ranked(heard) if any(name in run.heard for run in heard)]
     worst, rest = wrong[:WORST], wrong[WORST : WORST + MORE]
     mostly = typical(heard, worst)
     parts: list[Html | None] = [
         element("h3", "Worst utterances"),
-        _legend(),
+        legend(),
         _listed(worst, heard, aligned),
         element("h3", "Typical utterances"),
         note("At even distances among all the others, in the order of their ids."),
@@ -190,19 +189,20 @@ def _utterances(runs: Sequence[Run]) -> Html | None:
 
 def _aligned(run: Run) -> Mapping[str, list[Step]]:
     unit = run.record.recipe.score.unit
-    pairs = [(each.reference, each.hypothesis) for each in run.heard.values()]
-    return dict(zip(run.heard, align_words(pairs, unit), strict=True))
+    return dict(zip(run.heard, align_words(_pairs(run), unit), strict=True))
 
 
-def _listed(
-    names: Sequence[str], runs: Sequence[Run], aligned: Mapping[str, Mapping[str, list[Step]]]
-) -> Html:
+def _pairs(run: Run) -> list[tuple[str, str]]:
+    return [(each.reference, each.hypothesis) for each in run.heard.values()]
+
+
+def _listed(names: Sequence[str], runs: Sequence[Run], aligned: Aligned) -> Html:
     """Utterances; of a single run two in a row, of several each run has its place."""
-    shown_all = (utterance(name, runs, aligned) for name in names)
+    shown_all = (_utterance(name, runs, aligned) for name in names)
     return element("div", *shown_all, class_="pairs" if len(runs) == 1 else None)
 
 
-def utterance(name: str, runs: Sequence[Run], aligned: Mapping[str, Mapping[str, list[Step]]]) -> Html:
+def _utterance(name: str, runs: Sequence[Run], aligned: Aligned) -> Html:
     """What was said and what each run heard, word above word."""
     first = next(run.heard[name] for run in runs if name in run.heard)
     alike: dict[tuple[str, str], list[Run]] = {}
@@ -228,13 +228,13 @@ def _pair(alike: Sequence[Run], name: str, steps: Sequence[Step], several: bool)
     labels = (
         [element("span", each.label, " ", class_=f"run {each.tone}") for each in alike] if several else []
     )
-    words = [element("span", *_cells(step), class_=f"step {step.kind}") for step in steps]
+    words = [element("span", *cells(step), class_=f"step {step.kind}") for step in steps]
     return element(
         "div", element("p", *labels, count, class_="quiet count"), element("div", *words, class_="steps")
     )
 
 
-def _cells(step: Step) -> list[Html]:
+def cells(step: Step) -> list[Html]:
     """What was said, and under it what was heard; what is wrong is also said in words, to be heard or copied."""
     if step.kind == "hit":
         heard = element("span", shown(step.hypothesis), class_="heard", aria_hidden="true")
@@ -244,7 +244,7 @@ def _cells(step: Step) -> list[Html]:
     return [element("span", *said, class_="said"), element("span", *heard_as, class_="heard")]
 
 
-def _legend() -> Html:
+def legend() -> Html:
     kinds = ("substituted", "deleted", "inserted")
     keys = [
         element("span", element("span", kind, class_="said"), class_=f"step {kind} key") for kind in kinds

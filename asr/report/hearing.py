@@ -1,5 +1,4 @@
-"""Section of a report: chosen utterances to be heard, each with spectrogram, posteriors and words on one time "
-"axis."""
+"""Section of a report: chosen utterances to be heard, each with spectrogram, posteriors and words on one time axis."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -188,7 +187,7 @@ def _curves(heard: "Heard", across: Scale, top: float) -> Iterator[Html]:
         yield element("line", x1=across.first, x2=across.last, y1=place, y2=place, class_="grid")
         yield element("text", value, x=LEFT - 6, y=f"{up(value) + 4:.1f}", class_="tick", text_anchor="end")
     blank = [
-        (across(min(frame * tokens.period, across.high)), up(float(p)))
+        (across(min(tokens.second(frame), across.high)), up(float(p)))
         for frame, p in enumerate(tokens.probabilities[:, 0])
     ]
     yield element("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in blank), class_="blank")
@@ -210,14 +209,14 @@ def _bumps(heard: "Heard", token: int, name: str, across: Scale, up: Scale) -> I
         elif start is not None:
             inside = range(start, frame)
             places = [(start - 1, 0.0), *((each, curve[each]) for each in inside), (frame, 0.0)]
-            xs = [across(min(max(0.0, each * tokens.period), across.high)) for each, _ in places]
+            xs = [across(min(max(0.0, tokens.second(each)), across.high)) for each, _ in places]
             points = " ".join(f"{x:.1f},{up(p):.1f}" for x, (_, p) in zip(xs, places, strict=True))
             peak = max(inside, key=lambda each: curve[each])
-            label = f"{name} {curve[peak]:.2f} at {peak * tokens.period:.2f} s"
+            label = f"{name} {curve[peak]:.2f} at {tokens.second(peak):.2f} s"
             bump = element("polyline", points=points, class_=f"bump {tone}")
             yield element("g", element("title", label), bump)
             if curve[peak] >= NAMED:
-                x = across(min(peak * tokens.period, across.high))
+                x = across(min(tokens.second(peak), across.high))
                 yield element(
                     "text",
                     name,

@@ -23,6 +23,12 @@ _CURVES: tuple[tuple[str, str, Callable[[Epoch], float], Axis], ...] = (
         Axis("steps", percent=True, zero=True),
     ),
 )  # fmt: skip
+_EXPECTED = (
+    "Errors expected in training",
+    "for each unit of the references, over the hypotheses that were learned from",
+    lambda epoch: epoch.expected_errors or 0.0,
+    Axis("errors", percent=True, zero=True),
+)
 
 
 def learning(runs: Sequence[Run]) -> Html:
@@ -31,6 +37,8 @@ def learning(runs: Sequence[Run]) -> Html:
     if not learned:
         return note("No epoch is over yet.")
     plots = [_curve(learned, *curve) for curve in _CURVES]
+    if of_errors := [run for run in learned if run.record.epochs[0].expected_errors is not None]:
+        plots.insert(1, _curve(of_errors, *_EXPECTED))
     gradients = [_gradients(run) for run in learned]
     return join(
         [
@@ -38,10 +46,8 @@ def learning(runs: Sequence[Run]) -> Html:
             element("h3", "Gradients"),
             note(
                 "Root mean square over the steps of an epoch of each layer's gradient norm, before clipping. "
-                "Layers near "
-                "the sound are dark, those near the output bright; a layer that falls away from the others by "
-                "orders of "
-                "magnitude learns nothing."
+                "Layers near the sound are dark, those near the output bright; a layer that falls away from the "
+                "others by orders of magnitude learns nothing."
             ),
             element("div", *gradients, class_="grid"),
             _warnings(learned),

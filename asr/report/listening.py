@@ -27,6 +27,11 @@ class Tokens:
     names: tuple[str, ...]  # of each token; the first is the blank
     period: float  # seconds a frame
     probabilities: npt.NDArray[np.float32]  # (frames, tokens)
+    centre: float = 0.0  # seconds to the middle of the first frame
+
+    def second(self, frame: int) -> float:
+        """At which a frame is."""
+        return frame * self.period + self.centre
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Listener:
         bundle = self._aligner.bundle
         self._inference = Inference(bundle.model)
         self._rate = bundle.description.front_end.sample_rate
-        self._period = Windows.of(bundle.description.front_end, bundle.description.model).grid / self._rate
+        self._windows = Windows.of(bundle.description.front_end, bundle.description.model)
         self._names = ("blank", *map(vocabulary_of(bundle.tokenizer).name, range(1, bundle.tokenizer.size)))
 
     def __call__(self, utterance: Utterance) -> Heard:
@@ -73,9 +78,9 @@ class Listener:
         heard = self.run.heard.get(utterance.id)
         said, trouble = self._words(utterance, utterance.text)
         words, other = self._words(utterance, heard.hypothesis if heard else "")
-        return Heard(
-            self.run, Tokens(self._names, self._period, np.exp(log_probs)), said, words, trouble or other
-        )
+        period, centre = (each / self._rate for each in (self._windows.grid, self._windows.centre))
+        tokens = Tokens(self._names, period, np.exp(log_probs), centre)
+        return Heard(self.run, tokens, said, words, trouble or other)
 
     def _words(self, utterance: Utterance, text: str) -> tuple[tuple[Word, ...], str]:
         if not text.strip():

@@ -51,12 +51,13 @@ class Run:
     def how(self) -> str:
         return "beam search" if self.searched else "greedy decoding"
 
-    @property
-    def result(self) -> Result | None:
-        """Of the part that is shown; None of a run that is not over."""
-        if self.searched and self.record.search is not None:
-            return self.record.search.results[self.part]
-        return self.record.results.get(self.part)
+    def decoded(self, part: str) -> list[tuple[str, Result]]:
+        """Each way in which a part was decoded and its result; of a run that is not over none."""
+        ways = [
+            ("greedy", self.record.results),
+            ("beam search", self.record.search.results if self.record.search else {}),
+        ]
+        return [(how, results[part]) for how, results in ways if part in results]
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:

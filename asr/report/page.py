@@ -14,6 +14,7 @@ from asr.report.learning import learning
 from asr.report.markup import Html, element, join
 from asr.report.material import Run, read_runs
 from asr.report.results import badge, comparisons, interval, results, unit_rate, verdicts
+from asr.report.sectioned import tile
 from asr.report.style import PLAYER, STYLE
 
 AUDIO = 3  # utterances that can be heard, unless another number is asked for
@@ -75,9 +76,8 @@ def _policy() -> str:
         base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in (STYLE, PLAYER)
     )
     return (
-        f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; img-src data:; media-src "
-        "data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; img-src data:; "
+        "media-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -121,19 +121,17 @@ def _header(runs: Sequence[Run]) -> Html:
 def _tiles(run: Run) -> list[Html]:
     found = []
     test = run.record.results.get("test")
-    if run.record.search and "test" in run.record.search.results:
-        result = run.record.search.results["test"]
-        found.append(_tile(f"Test {unit_rate(result)}, beam search", f"{result.wer:.2%}", interval(result)))
+    for how, result in reversed(run.decoded("test")):
+        found.append(tile(f"Test {unit_rate(result)}, {how}", f"{result.wer:.2%}", interval(result)))
     if test:
-        found.append(_tile(f"Test {unit_rate(test)}, greedy", f"{test.wer:.2%}", interval(test)))
         found.append(
-            _tile("Test CER, greedy", f"{test.cer:.2%}", f"{test.characters.reference_length:,} characters")
+            tile("Test CER, greedy", f"{test.cer:.2%}", f"{test.characters.reference_length:,} characters")
         )
         wrong = f"{test.wrong_sentences} of {test.sentences} utterances"
-        found.append(_tile("Sentences wrong, greedy", f"{test.ser:.1%}", wrong))
+        found.append(tile("Sentences wrong, greedy", f"{test.ser:.1%}", wrong))
     else:
-        found.append(_tile("Status", run.record.status, f"{len(run.record.epochs)} epochs"))
-    return [*found, _tile("asr verify", badge(run), _checks(run))]
+        found.append(tile("Status", run.record.status, f"{len(run.record.epochs)} epochs"))
+    return [*found, tile("asr verify", badge(run), _checks(run))]
 
 
 def _checks(run: Run) -> str:
@@ -142,19 +140,10 @@ def _checks(run: Run) -> str:
 
 
 def _tile_of(run: Run) -> Html:
-    result = run.record.results.get("test")
-    how = "greedy"
-    if run.record.search and "test" in run.record.search.results:
-        result, how = run.record.search.results["test"], "beam search"
     name = element("span", run.label, class_=f"run {run.tone}")
-    if result is None:
-        return _tile(name, run.record.status, badge(run))
+    decoded = run.decoded("test")
+    if not decoded:
+        return tile(name, run.record.status, badge(run))
+    how, result = decoded[-1]
     said = join([element("p", f"{unit_rate(result)}, {how}", element("br"), interval(result)), badge(run)])
-    return _tile(name, f"{result.wer:.2%}", said)
-
-
-def _tile(name: object, value: object, about: object) -> Html:
-    return element(
-        "div", element("dt", name), element("dd", value, class_="big"), element("dd", about, class_="small-print"),
-        class_="tile",
-    )  # fmt: skip
+    return tile(name, f"{result.wer:.2%}", said)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from asr.claims.compare import Comparison, Tests, compare, groups
+from asr.claims.compare import Comparison, compare, groups
 from asr.errors import RunError
 from asr.report.markup import Html, element, figure, folded, join, note, table
 from asr.report.material import Run, without_places
+from asr.report.paired import paired_rows
 from asr.report.plot import Axis, Dot, interval_plot
 from asr.runs.record import Result
 
@@ -51,16 +52,12 @@ def results(runs: Sequence[Run]) -> Html:
     headings = ("run", "part", "decoding", "error rate", "95 % interval", "errors / units", "CER", "SER")
     shown = table("Every part, by every way of decoding", headings, rows, words=3, class_="results")
     dots = [(run.label, _dots(run)) for run in runs if _dots(run)]
-    plot = interval_plot(
-        "Test error rates with their 95 % intervals", dots, Axis("word error rate", percent=True)
-    )
+    plot = interval_plot("Test error rates with their 95 % intervals", dots, Axis("error rate", percent=True))
     caption = "Test error rates and 95 % bootstrap intervals: filled with a search, hollow greedy."
     about = note(
-        "WER: word errors by words of the references; CER: of characters; SER: sentences with an error. The "
-        "interval is a "
-        "bootstrap over utterances: it says how far the choice of these utterances matters, not that of the seed "
-        "or the "
-        "speakers."
+        "WER: word errors by words of the references; CER: of characters; SER: sentences with an error. The interval "
+        "is a bootstrap over utterances: it says how far the choice of these utterances matters, not that of the "
+        "seed or the speakers."
     )
     return join([shown, about, figure(caption, plot) if dots else None, _seeds(runs)])
 
@@ -71,23 +68,20 @@ def _rows(run: Run) -> list[list[object]]:
         return [[name, run.record.status, "", "", "", "", "", ""]]
     rows: list[list[object]] = []
     for part in sorted(run.record.results, reverse=True):
-        rows.append([name, part, "greedy", *rates(run.record.results[part])])
-        if run.record.search and part in run.record.search.results:
-            rows.append([name, part, "beam search", *rates(run.record.search.results[part])])
+        rows += [[name, part, how, *rates(result)] for how, result in run.decoded(part)]
     return rows
 
 
 def _dots(run: Run) -> list[Dot]:
-    found = []
-    search = run.record.search.results.get("test") if run.record.search else None
-    for name, result, hollow in (
-        ("greedy", run.record.results.get("test"), True),
-        ("beam search", search, False),
-    ):
-        if result:
-            tone = f"{run.tone}{' hollow' * hollow}"
-            found.append(Dot(result.wer, *result.wer_interval_95, tone, f"{run.label}, {name}"))
-    return found
+    return [
+        Dot(
+            result.wer,
+            *result.wer_interval_95,
+            f"{run.tone}{' hollow' * (how == 'greedy')}",
+            f"{run.label}, {how}",
+        )
+        for how, result in run.decoded("test")
+    ]
 
 
 def _seeds(runs: Sequence[Run]) -> Html | None:
@@ -173,7 +167,7 @@ def _comparison(first: Run, second: Run) -> Html:
         table(
             f"{how}, test part: second minus first",
             ("test", "difference", "95 % interval", "p"),
-            _tests(each),
+            paired_rows(each),
         )
         for how, each in (("Greedy decoding", found.tests), ("Beam search", found.search_tests))
         if each
@@ -187,34 +181,3 @@ def _comparison(first: Run, second: Run) -> Html:
 def _causes(found: Comparison) -> Html | None:
     causes = [element("li", without_places(str(cause))) for cause in found.causes]
     return join([element("p", "What is different:"), element("ul", *causes)]) if causes else None
-
-
-def _tests(tests: Tests) -> list[list[str]]:
-    pairs, sentences = tests.matched_pairs, tests.sentences
-    rows = [
-        [
-            f"matched pairs over {pairs.unit}",
-            f"{pairs.difference:+.2%}",
-            _range(pairs.interval_95),
-            _p(pairs.p),
-        ]
-    ]
-    if tests.segments:
-        found = tests.segments
-        rows.append(
-            [f"MAPSSWE, {found.segments} segments", f"{found.difference:+.3f} a segment", "", _p(found.p)]
-        )
-    for each in (tests.over_utterances, tests.over_speakers):
-        if each:
-            name = f"paired bootstrap over {each.unit}"
-            rows.append([name, f"{each.difference:+.2%}", _range(each.interval_95), _p(each.p)])
-    alone = f"{sentences.first_only} wrong in the first alone, {sentences.second_only} in the second"
-    return [*rows, ["McNemar on sentences", alone, "", _p(sentences.p)]]
-
-
-def _range(ends: tuple[float, float]) -> str:
-    return "{:+.2%} to {:+.2%}".format(*ends)
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"

@@ -16,7 +16,7 @@ STYLE = """
 @media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 body{margin:0;background:var(--page);color:var(--ink);
 font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-header,main,footer{max-width:1180px;margin:0 auto;padding:0 24px}header{padding-top:36px}footer{padding-bottom:48px}
+header,main{max-width:1180px;margin:0 auto;padding:0 24px}header{padding-top:36px}
 h1{font-size:32px;line-height:1.2;margin:2px 0 6px;letter-spacing:-.015em;text-wrap:balance}
 h2{font-size:21px;margin:0 0 12px;letter-spacing:-.005em}h3{font-size:16px;margin:28px 0 8px}
 p{margin:0 0 10px;max-width:80ch}a{color:var(--link)}:focus-visible{outline:3px solid var(--link);
@@ -106,7 +106,7 @@ visibility:hidden}
 .playing .playhead{visibility:visible}
 .k0{--tone:#3d7fd0}.k1{--tone:#d0662f}.k2{--tone:#2a9d7b}.k3{--tone:#b05ac0}.k4{--tone:#b98a14}.k5{--tone:#d1527b}
 .k6{--tone:#5b9f35}.k7{--tone:#6d6be0}.k8{--tone:#2097ad}.k9{--tone:#c9533f}.k10{--tone:#8d8f20}.k11{--tone:#9c6bd3}
-@media(max-width:640px){header,main,footer{padding-left:12px;padding-right:12px}section{padding:16px 14px}
+@media(max-width:640px){header,main{padding-left:12px;padding-right:12px}section{padding:16px 14px}
 h1{font-size:25px}}
 @media print{details:not([open]){display:none}.grid{grid-template-columns:1fr 1fr;gap:10px 18px}
 table{font-size:10px}

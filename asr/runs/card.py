@@ -92,14 +92,17 @@ def _summary(record: Record, corpus: CorpusUsed, title: str) -> str:
     )
     text = (
         f"Speech to text: a recurrent network with CTC over {tokens} (the blank included), "
-        f"{record.model.parameters:,} parameters, for audio of {record.recipe.front_end.sample_rate:,} Hz (other "
-        "rates are resampled). Trained with "
-        f"Attest on {_safe(title)}, seed {record.recipe.seed}."
+        f"{record.model.parameters:,} parameters, for audio of {record.recipe.front_end.sample_rate:,} Hz "
+        f"(other rates are resampled). Trained with Attest on {_safe(title)}, seed {record.recipe.seed}."
     )
     if corpus.synthetic:
         text += f" **The speech is synthetic**, made by {_safe(corpus.maker or 'a program')}."
     if record.initial:
         text += f" It began with the weights of the model {_safe(record.initial.name)}."
+    risk = record.recipe.risk
+    if risk.kind != "none":
+        found = "best" if risk.kind == "n-best" else "drawn"
+        text += f" It learned from the expected {risk.unit} errors of {risk.hypotheses} {found} hypotheses."
     return text
 
 
@@ -124,9 +127,8 @@ def _results(record: Record) -> Iterator[str]:
 def _about_results(record: Record) -> str:
     text = (
         "The interval is a bootstrap over utterances: what another choice of test utterances could have given, "
-        "not another "
-        "seed or other speakers. The weights are those of the best epoch on dev, so dev flatters; test was "
-        "decoded once."
+        "not another seed or other speakers. The weights are those of the best epoch on dev, so dev flatters; "
+        "test was decoded once."
     )
     if record.search:
         text += f" {_search(record.search)}"
@@ -143,7 +145,13 @@ def _search(search: Searched) -> str:
         using.append(f"{'an open' if lexicon.open else 'a closed'} lexicon of {lexicon.words} words")
     having = f" has {' and '.join(using)}, which are in this folder" if using else " has no language model"
     chosen = "; its weights were chosen on dev" * bool(search.surface)
-    return f"The beam search{having}{chosen}."
+    scored = ""
+    if search.attention:
+        scored = (
+            f" Of what it proposes the model's attention decoder scores the best {search.attention.readings}, with a "
+            f"weight of {search.attention.weight:g} beside CTC."
+        )
+    return f"The beam search{having}{chosen}.{scored}"
 
 
 def _trained_on(record: Record, corpus: CorpusUsed, title: str, reader: Reader | None) -> Iterator[str]:
@@ -166,8 +174,7 @@ def _limits(record: Record, corpus: CorpusUsed, reader: Reader | None) -> Iterat
     before = ", besides what the model that it began with has heard" * bool(record.initial)
     yield (
         f"It has heard {_duration(train.seconds)} of one corpus{heard}{before}. How well it hears other accents, "
-        "ages, "
-        "microphones, noise and subjects was not measured; expect it to be worse."
+        "ages, microphones, noise and subjects was not measured; expect it to be worse."
     )
     if corpus.synthetic:
         yield "Nobody has spoken to it: the error rate says nothing about people."
@@ -185,8 +192,7 @@ def _limits(record: Record, corpus: CorpusUsed, reader: Reader | None) -> Iterat
         yield f"It writes words of its pronunciation lexicon ({count:,}) or of its search's, and no others."
     yield (
         "It writes what it learned to write: no punctuation and no capitals where the normalised texts have "
-        "none. It always "
-        "answers, also to noise."
+        "none. It always answers, also to noise."
     )
 
 
@@ -200,8 +206,7 @@ def _use(record: Record) -> str:
         'print(Transcriber("FOLDER")("speech.flac").text)\n'
         "```\n\n"
         f"FOLDER is this folder; nothing else is needed.{decoder} The terms of the weights are for whoever "
-        "publishes them to "
-        "say, with the licence of the corpus in mind."
+        "publishes them to say, with the licence of the corpus in mind."
     )
 
 

@@ -93,7 +93,7 @@ def read_environment() -> Environment:
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),
-        processor=_processor(),
+        processor=processor(),
         instructions=torch.backends.cpu.get_cpu_capability(),
         cores=available_cores(),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -103,6 +103,15 @@ def read_environment() -> Environment:
         torch_build=_torch_build(),
         variables={name: os.environ[name] for name in sorted(VARIABLES) if name in os.environ},
     )
+
+
+def processor() -> str:
+    """Its name, "" where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def peak_memory() -> int:
@@ -136,14 +145,6 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _torch_build() -> dict[str, Any]:

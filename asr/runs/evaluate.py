@@ -9,10 +9,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from asr.decoding.bundled import load_decoder
+from asr.decoding.bundled import attention_scorer, load_decoder
 from asr.decoding.decoder import GREEDY, Decoder
 from asr.decoding.fusion import check
 from asr.decoding.priors import Priors
+from asr.decoding.rescoring import Scorer
 from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import RunError
@@ -55,6 +56,7 @@ class Evaluation:
             "engine": self.engine,
             "settings": None if settings is None else asdict(settings),
             "prior_weight": self.decoder.prior_weight,
+            **({"attention_weight": self.decoder.attention_weight} if self.decoder.attention_weight else {}),
             **self.score.to_json(),
             "against_greedy": None if self.against_greedy is None else asdict(self.against_greedy),
             "real_time_factor": self.real_time_factor,
@@ -84,6 +86,11 @@ class Evaluator:
     @cached_property
     def bundle(self) -> Bundle:
         return load_bundle(self.folder.bundle)
+
+    @cached_property
+    def attention(self) -> Scorer | None:
+        """The attention decoder of the model; None where it has none."""
+        return attention_scorer(self.bundle)
 
     @property
     def _unit(self) -> Unit:
@@ -185,7 +192,7 @@ class Evaluator:
 
 
 def decoders(beam: Decoder, tokenizer: Tokenizer) -> list[Decoder]:
-    """Greedy, and the steps from a bare beam search to one with all that `beam` has.
+    """Greedy, and the steps from a bare beam search to one with all that `beam` has, an attention decoder last.
 
     Where nothing but a lexicon tells words (phones, letters without a space), there is no step with a model before it.
 
@@ -197,6 +204,9 @@ def decoders(beam: Decoder, tokenizer: Tokenizer) -> list[Decoder]:
         check(settings, vocabulary, beam.lexicon, beam.model)
     except ValueError as error:
         raise RunError(f"no such search with the tokens of this run: {error}") from None
+    if beam.attention is not None:
+        *others, last = decoders(beam.by_ctc_alone(), tokenizer)
+        return [*others, last, replace(beam, name=f"{last.name} + attention")]
     if beam.model is None and beam.lexicon is None:
         return [GREEDY, replace(beam, name="beam")]
     bare = replace(settings, word_score=0.0)

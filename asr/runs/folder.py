@@ -16,7 +16,8 @@ RECORD = "record.json"
 CHECKPOINT = "checkpoint.safetensors"
 TOKENIZER = "tokenizer.json"
 TUNING = "tuning.json"
-_TRAINING = (CHECKPOINT, TOKENIZER, TUNING, "best.safetensors")
+TAKING_OVER = "taking-over"
+_TRAINING = (CHECKPOINT, TOKENIZER, TUNING, TAKING_OVER, "best.safetensors")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class RunFolder:
     def tuning(self) -> Path:
         """What a search has tried on dev; only there until all is tried."""
         return self.path / TUNING
+
+    @property
+    def taking_over(self) -> Path:
+        """Only there when what another run has learned is copied to here, and until this one is over."""
+        return self.path / TAKING_OVER
 
     @property
     def audit(self) -> Path:

@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel, new_model
-from asr.model.bundle import load_bundle
+from asr.model.bundle import Bundle, load_bundle
 from asr.pronunciations import Pronunciations
 from asr.recipe import Recipe
 from asr.runs.initial_used import InitialUsed
+from asr.runs.named_files import Files
 from asr.text import normalise
 from asr.tokenizer import Tokenizer, build_tokenizer
 from asr.tokenizer.phones import refuse_missing_words
 from asr.training.examples import Examples
-from asr.training.initial import learning_shares, take_over
+from asr.training.initial import refuse_unfit, take_over
+from asr.training.risk import refuse_device
 from asr.training.selection import LeftOut, select
 
 
@@ -36,34 +37,49 @@ def begin(
     utterances: Sequence[Utterance],
     device: torch.device,
     tokenizer: Tokenizer | None = None,
-    other: Path | None = None,
+    other: Bundle | None = None,
 ) -> Beginning:
     """From the recipe and the training utterances alone.
 
     Args:
         tokenizer: of `learned_tokenizer`, where that is done already; phones need it.
-        other: model.json of the bundle whose weights are taken over; whoever follows a lead gets them from there.
+        other: of `begun_with`, whose weights are taken over; whoever follows a lead gets them from there.
 
     Raises:
-        AsrError: texts that cannot be written in the recipe's alphabet, nothing to learn from, or a model that the
-            recipe's cannot begin with.
+        AsrError: texts that cannot be written in the recipe's alphabet, nothing to learn from, or a device on which it
+            cannot be learned so.
     """
+    refuse_device(recipe.risk, device)
     tokenizer = tokenizer or learned_tokenizer(recipe, utterances)
     model = new_model(recipe.front_end, recipe.model, tokenizer.size, recipe.seed)
-    initial = None if other is None else _take_over(model, tokenizer, other, recipe)
+    initial = None if other is None else _take_over(model, tokenizer, other)
     model.to(device)
     examples, left_out = select(utterances, tokenizer, model, recipe)
     return Beginning(tokenizer, model, examples, left_out, initial)
 
 
-def _take_over(model: AcousticModel, tokenizer: Tokenizer, other: Path, recipe: Recipe) -> InitialUsed:
-    learning_shares([name for name, _ in model.named_parameters()], recipe)  # refuses unknown parts
-    bundle = load_bundle(other.parent)
-    taken = take_over(model, tokenizer, bundle, recipe)
+def begun_with(recipe: Recipe, files: Files, device: torch.device) -> Bundle | None:
+    """The model that the recipe begins with, if it names one.
+
+    Raises:
+        BundleError: it is damaged.
+        RecipeError: the recipe's model cannot begin with it, or has no such parts as `init.rates` names; or what is
+            learned cannot be learned on the device.
+    """
+    refuse_device(recipe.risk, device)
+    if not recipe.init.source:
+        return None
+    other = load_bundle(files[recipe.init.source].parent)
+    refuse_unfit(recipe, other)
+    return other
+
+
+def _take_over(model: AcousticModel, tokenizer: Tokenizer, other: Bundle) -> InitialUsed:
+    taken = take_over(model, tokenizer, other)
     return InitialUsed(
-        name=bundle.description.name,
-        weights=bundle.description.weights,
-        recipe_digest=bundle.description.recipe_digest,
+        name=other.description.name,
+        weights=other.description.weights,
+        recipe_digest=other.description.recipe_digest,
         shared_tokens=taken.shared,
         fresh_tokens=list(taken.fresh),
         left_tokens=taken.left,

@@ -1,7 +1,7 @@
 """Files that a recipe names: found in the folders that are given, and known to the record by their digests.
 
-A recipe travels without the places of its files: a name is looked for from each folder in turn (`--files`, then the
-recipe's own), as it is written and then by its last part alone.
+A recipe travels without the places of its files: a name is looked for from each folder in turn (`--files`, the
+recipe's own, the one where the command is given), as it is written and then by its last part alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from asr.errors import RecipeError, RunError
 from asr.files import sha256_file
+from asr.model.named import DESCRIPTION, bundle_in
 from asr.recipe import Recipe
 from asr.recipe_file import named_files
 
 Files = Mapping[str, Path]  # by the name in the recipe
-MODEL = (
-    "init.from"  # names the folder of a run or bundle, which is known by the file in it that names the others
-)
 
 
 def find_files(recipe: Recipe, folders: Sequence[Path], *, of_training: bool = False) -> dict[str, Path]:
@@ -31,18 +29,26 @@ def find_files(recipe: Recipe, folders: Sequence[Path], *, of_training: bool = F
     for key, name in named_files(recipe).items():
         if of_training and key.startswith("decoder."):
             continue
+        what, found_at = ("model", _model_at) if key == "init.from" else ("file", _file_at)
         places = [folder / part for folder in folders for part in (name, PurePosixPath(name).name)]
-        if key == MODEL:
-            places = [place / inside for place in places for inside in ("model.json", "model/model.json")]
-        there = next((place for place in places if place.is_file()), None)
+        there = next(filter(None, map(found_at, places)), None)
         if there is None:
             looked = ", ".join(dict.fromkeys(str(place) for place in places)) or "no folder"
-            what = "model" if key == MODEL else "file"
             raise RecipeError(
                 f"{key}: no {what} {name!r} (looked for {looked}); name its folder with --files FOLDER"
             )
         found[name] = there
     return found
+
+
+def _file_at(place: Path) -> Path | None:
+    return place if place.is_file() else None
+
+
+def _model_at(place: Path) -> Path | None:
+    """A run or a bundle is known by the file in it that names the others."""
+    bundle = bundle_in(place)
+    return bundle and bundle / DESCRIPTION
 
 
 def digests_of(files: Files) -> dict[str, str]:

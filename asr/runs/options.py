@@ -15,6 +15,7 @@ class RunOptions:
     device: str = "auto"
     workers: int = 1  # threads on the CPU in each process
     processes: int = 1  # on this machine, that share the micro-batches of a step
+    trained: Path | None = None  # a run whose training is taken over: its recipe differs in the decoder alone
     start: Path | None = None  # a checkpoint to begin at, for an audit: such a run ends with its training
     last_step: int = 0  # of the training, after which to stop; 0 goes to the end
     fresh: bool = False  # throw away what the folder holds and start over

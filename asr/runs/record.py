@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from asr.decoding.rescoring import AttentionUsed
 from asr.decoding.settings_used import SettingsUsed
 from asr.errors import RunError
 from asr.files import write_json
@@ -76,6 +77,10 @@ class Counts(Frozen):
     reference_length: int  # hits + substitutions + deletions
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 def _is_word(unit: str) -> bool:
     return unit == "word"
 
@@ -97,6 +102,9 @@ class Result(Frozen):
     wrong_sentences: int  # utterances with a word error
 
 
+ExpectedErrors = Annotated[float | None, LATER, Field(exclude_if=_is_none)]
+
+
 class Epoch(Frozen):
     """How an epoch went; its development result is that of the averaged weights."""
 
@@ -110,6 +118,7 @@ class Epoch(Frozen):
     best: bool  # of all epochs so far
     seconds: float  # with the development data
     warnings: list[str]  # layers whose gradient vanishes or explodes
+    expected_errors: ExpectedErrors = None  # in training, for each unit; where it is learned from them
 
 
 class ModelMade(Frozen):
@@ -153,6 +162,7 @@ class Searched(Frozen):
     priors: list[
         float
     ]  # mean posterior of each token on training data; empty where no weight of them was tried
+    attention: Annotated[AttentionUsed | None, LATER] = None  # the say of an attention decoder; null: none
     surface: list[PointTried]  # on dev, in the order in which they were tried; empty where weights were given
     results: dict[str, Result]  # dev, test
     outcomes: dict[str, dict[str, Outcome]]  # dev, test: by utterance
@@ -199,6 +209,7 @@ class Record(Frozen):
     sessions: list[Session]  # one unless the run was interrupted
     corpus: CorpusUsed | None = None  # what was heard
     tokenizer: TokenizerUsed | None = None  # output units
+    trained_in: Annotated[str, LATER] = ""  # digest of the seal of the record whose training it took over
     initial: Annotated[InitialUsed | None, LATER] = None  # the model that it began with, if not a fresh one
     epochs: list[Epoch] = Field(default_factory=list)  # in order
     trail: list[TrailEntry] = Field(default_factory=list)  # the way of the training, in order

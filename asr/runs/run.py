@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asr.corpora.prepare import prepare
 from asr.corpora.shards import address_of
+from asr.decoding.bundled import DECODER
 from asr.errors import RunError
 from asr.files import sha256_file
 from asr.recipe import Recipe
@@ -16,6 +17,7 @@ from asr.runs.group import Group
 from asr.runs.options import RunOptions
 from asr.runs.record import FORMAT, Record, read_record
 from asr.runs.runner import Runner
+from asr.runs.taken_over import LEFT, refuse_another, take_over
 from asr.runs.watcher import RunWatcher, TensorBoardWatcher
 
 
@@ -43,8 +45,12 @@ def run(
         check_lead(group, folder.path)
         if options.fresh and (folder.path / RECORD).exists():  # only ever a run; strangers are refused
             folder.empty()
-        record = _open(folder, recipe, options)
         told = watcher or RunWatcher()
+        if options.trained is not None and group.ranks.size > 1:
+            raise RunError(
+                "--trained: nothing is learned, so one process is enough; start it without torchrun"
+            )
+        record = _open(folder, recipe, options, told)
         if record.status == "complete":
             group.ranks.from_lead([0])
             _say_that_it_is_done(folder, record, options, told)
@@ -57,7 +63,7 @@ def run(
     return folder.path, record
 
 
-def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
+def _open(folder: RunFolder, recipe: Recipe, options: RunOptions, watcher: RunWatcher) -> Record:
     """The folder's record, or a new one; a new session is not in it yet."""
     if (folder.path / RECORD).exists():
         record = read_record(folder.path)
@@ -67,18 +73,21 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
                 f"{folder.path}: begun by an older version of Attest (record format {record.format}), which this one "
                 "cannot go on with; start over with --fresh"
             )
+        if options.trained is not None and record.corpus is not None:
+            refuse_another(options.trained, folder.path, record)
         if record.recipe_digest == recipe.digest():
             return record
         # Without a corpus nothing was done: a first try that failed must not stand in the way of the mended one.
         if record.corpus is not None:
-            raise RunError(
-                f"{folder.path}: holds a run of other settings (recipe {record.recipe.name}, seed "
-                f"{record.recipe.seed}); choose another folder with --out, or start over with --fresh"
-            )
-    elif strangers := folder.strangers():
+            return _read_otherwise(folder, record, recipe, watcher)
+    elif strangers := _strangers(folder, options):
         raise RunError(
             f"{folder.path}: not empty ({', '.join(strangers[:3])}) and no run; choose another --out"
         )
+    if options.trained is not None:
+        record = take_over(options.trained, folder, recipe, options.command)
+        watcher.on_message(f"{folder.path}: takes over the training of {options.trained}")
+        return record
     return Record(
         status="running",
         command=options.command,
@@ -87,6 +96,39 @@ def _open(folder: RunFolder, recipe: Recipe, options: RunOptions) -> Record:
         environment=read_environment(),
         sessions=[],
     )
+
+
+def _strangers(folder: RunFolder, options: RunOptions) -> list[str]:
+    """What is in a folder without a record, but for what a take-over that was killed has left of itself."""
+    ours = LEFT if options.trained and folder.taking_over.exists() else ()
+    return [name for name in folder.strangers() if name not in ours]
+
+
+def _read_otherwise(folder: RunFolder, record: Record, recipe: Recipe, watcher: RunWatcher) -> Record:
+    """A run that is not over may be read by another [decoder]: what it has learned does not depend on it.
+
+    Raises:
+        RunError: it is another run, or one whose decoder has been chosen: its test part was read by that one, or is
+            about to be.
+    """
+    with_its_decoder = recipe.model_copy(update={"decoder": record.recipe.decoder})
+    if with_its_decoder.digest() != record.recipe_digest:
+        raise RunError(
+            f"{folder.path}: holds a run of other settings (recipe {record.recipe.name}, seed "
+            f"{record.recipe.seed}); choose another folder with --out, or start over with --fresh"
+        )
+    if record.status == "complete":
+        raise RunError(
+            f"{folder.path}: complete, and its test part was read with another [decoder]; --trained {folder.path} and "
+            "another --out make a run of their own from what it has learned, or start over with --fresh"
+        )
+    if (folder.bundle / DECODER).exists():  # the last thing that a search leaves before it reads dev and test
+        raise RunError(
+            f"{folder.path}: its [decoder] has been chosen, and its test part may have been read with it; finish it "
+            "with that one (then --trained makes a run of its own from what it has learned), or start over with --fresh"
+        )
+    watcher.on_message(f"{folder.path}: goes on with another [decoder] than it began with")
+    return record.model_copy(update={"recipe": recipe, "recipe_digest": recipe.digest()})
 
 
 def _check_audit(folder: RunFolder, options: RunOptions) -> None:

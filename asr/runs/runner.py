@@ -16,6 +16,7 @@ from asr.errors import AsrError, RunError
 from asr.files import sha256_file, write_json, write_text
 from asr.manifest import Utterance, write_manifest
 from asr.model.acoustic import AcousticModel
+from asr.model.bundle import Bundle
 from asr.numerics import choose_device
 from asr.recipe_file import to_toml
 from asr.runs.best import keep_best
@@ -26,7 +27,7 @@ from asr.runs.folder import RunFolder
 from asr.runs.following import share_training
 from asr.runs.greedy import GreedyStage
 from asr.runs.group import Group, device_name
-from asr.runs.learning import Beginning, begin, learned_tokenizer
+from asr.runs.learning import Beginning, begin, begun_with, learned_tokenizer
 from asr.runs.named_files import check_files, digests_of, find_files
 from asr.runs.options import RunOptions
 from asr.runs.processes import several
@@ -40,6 +41,7 @@ from asr.runs.record import (
 from asr.runs.search_parts import check_parts
 from asr.runs.searching import SearchStage
 from asr.runs.session import new_session, now
+from asr.runs.taken_over import put_back
 from asr.runs.tokenizer_used import TokenizerUsed, describe_tokenizer
 from asr.runs.watcher import RunWatcher
 from asr.tokenizer import Tokenizer
@@ -77,13 +79,16 @@ class Runner:
         try:
             with self._stage():
                 parts, beginning = self._begin()
-            cursor = self._learn(beginning, parts["dev"])
+            cursor = None if self.record.trained_in else self._learn(beginning, parts["dev"])
             if self.options.start is not None:  # the best weights may be from before it
                 raise Interrupted(self.folder.path)
             with self._stage():
-                made = keep_best(self.folder, self.record, beginning.model, beginning.tokenizer, cursor)
-                self._update(model=made)
-                self._score(beginning.model, beginning.tokenizer, parts)
+                if cursor is None:
+                    put_back(self.folder, beginning.model)
+                else:
+                    made = keep_best(self.folder, self.record, beginning.model, beginning.tokenizer, cursor)
+                    self._update(model=made)
+                    self._score(beginning.model, beginning.tokenizer, parts)
                 self._search(beginning.model, beginning.tokenizer, parts)
                 write_card(self.folder, self.record)
         except (Interrupted, KeyboardInterrupt, AsrError):
@@ -117,11 +122,13 @@ class Runner:
     def _begin(self) -> tuple[Parts, Beginning]:
         whose = f"this run ({self.folder.path})"
         check_files(self._digests, self.record.named_files, whose, "start over with --fresh")
+        # Its faults are told before hours of decoding.
+        other = begun_with(self.record.recipe, self._files, self.device)
         corpus = self._get_corpus()
         parts = split(corpus, self.record.recipe)
         if self.options.check_leaks and (warning := refuse_leaks(parts, self.record.recipe)):
             self.watcher.on_message(warning)
-        return parts, self._build(corpus, parts)
+        return parts, self._build(corpus, parts, other)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         self.watcher.on_progress(what, done, total)
@@ -169,16 +176,10 @@ class Runner:
             )
         return corpus
 
-    def _build(self, corpus: PreparedCorpus, parts: Parts) -> Beginning:
+    def _build(self, corpus: PreparedCorpus, parts: Parts, other: Bundle | None) -> Beginning:
         """What is learned with and from; the record says what that is, and refuses another corpus than before."""
         recipe = self.record.recipe
-        beginning = begin(
-            recipe,
-            parts["train"],
-            self.device,
-            self._tokenizer(corpus, parts),
-            self._files.get(recipe.init.source),
-        )
+        beginning = begin(recipe, parts["train"], self.device, self._tokenizer(corpus, parts), other)
         left_out = [*(LeftOut(item.id, item.reason) for item in corpus.broken), *beginning.left_out]
         for item in left_out:
             self.watcher.on_message(f"left out of training: {item.id}: {item.reason}")

@@ -27,7 +27,7 @@ from asr.runs.search_used import LanguageModelUsed, LexiconUsed, TextSeen, as_te
 from asr.text import normalise
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
-TRAIN, MODEL = "train", "model"
+TRAIN, MODEL, PRONUNCIATIONS = NAMED = "train", "model", "pronunciations"
 Texts = Mapping[str, Sequence[str]]  # normalised, of train, dev, test
 
 
@@ -75,14 +75,25 @@ def make_parts(
         raise RecipeError(
             'decoder: phones need a lexicon to become words; set decoder.lexicon, for example to "train"'
         )
-    made = _language_model(recipe, train_texts, files, scratch) if wanted.language_model else None
+    source, lexicon, left_out = wanted.lexicon, None, 0
+    if source == PRONUNCIATIONS:  # first: a model that is made here knows its words
+        lexicon, left_out = spelled(pronounced(tokenizer), tokenizer, source)
+    wider = set() if lexicon is None else lexicon.words
+    made = _language_model(recipe, train_texts, wider, files, scratch) if wanted.language_model else None
     model = NgramModel(made.model, made.arpa) if made else None
-    lexicon, left_out = None, 0
-    if source := wanted.lexicon:
-        words = lexicon_words(source, train_texts, model, files.get(source), recipe.text)
+    if source and lexicon is None:
+        words = lexicon_words(source, train_texts, model, files.get(source), recipe.text, tokenizer)
         lexicon, left_out = spelled(words, tokenizer, source)
     settings = settings_of(wanted)
-    decoder = Decoder("search", settings, model, lexicon, prior_weight=wanted.prior_weight)
+    decoder = Decoder(
+        "search",
+        settings,
+        model,
+        lexicon,
+        prior_weight=wanted.prior_weight,
+        attention_weight=wanted.attention_weight,
+        attention_readings=wanted.attention_readings,
+    )
     try:
         for score in wanted.word_scores if wanted.tune else (wanted.word_score,):
             check(replace(settings, word_score=score), vocabulary_of(tokenizer), lexicon, model)
@@ -154,7 +165,7 @@ def spelled(words: Sequence[str], tokenizer: Tokenizer, source: str) -> tuple[Le
         TokenizerError: words of a file that have no pronunciation, all of them named: unlike a foreign character,
             that can be mended.
     """
-    if isinstance(tokenizer, PhoneTokenizer) and source not in (TRAIN, MODEL):
+    if isinstance(tokenizer, PhoneTokenizer) and source not in NAMED:
         return Lexicon.of_words(words, tokenizer), 0
     kept, why = [], ""
     for word in words:
@@ -168,23 +179,27 @@ def spelled(words: Sequence[str], tokenizer: Tokenizer, source: str) -> tuple[Le
     return Lexicon.of_words(kept, tokenizer), len(words) - len(kept)
 
 
-def _language_model(recipe: Recipe, train_texts: Sequence[str], files: Files, scratch: Path) -> LanguageModel:
+def _language_model(
+    recipe: Recipe, train_texts: Sequence[str], wider: set[str], files: Files, scratch: Path
+) -> LanguageModel:
+    """`wider`: words besides those of its text that a model that is made here is to know."""
     wanted = recipe.decoder
     if wanted.language_model == TRAIN:
         text = scratch / TRAIN
         write_text(text, as_text(train_texts))
-        return _trained(recipe, text, scratch)
+        return _trained(recipe, text, wider, scratch)
     path = files[wanted.language_model]
     if path.suffix in BINARY:
         raise LanguageModelError(
             f"{path}: a KenLM binary, and a bundle carries its model as text; give the ARPA file that it was made of"
         )
     if not _is_arpa(path):
-        return _trained(recipe, path, scratch)
-    if wanted.order:
-        raise RecipeError(
-            f"decoder.order is that of a model made of a text, and {path.name} is one already; leave it out"
-        )
+        return _trained(recipe, path, wider, scratch)
+    for key in ("order", "classes"):
+        if getattr(wanted, key):
+            raise RecipeError(
+                f"decoder.{key} is for a model made of a text, and {path.name} is one already; leave it out"
+            )
     description = read_description(path)
     if description is not None and description.unit != wanted.unit:
         raise RecipeError(f'{path}: a model of {description.unit}s, and decoder.unit is "{wanted.unit}"')
@@ -192,10 +207,17 @@ def _language_model(recipe: Recipe, train_texts: Sequence[str], files: Files, sc
     return LanguageModel(read_arpa(path), path, seen, description.words if description else 0, None)
 
 
-def _trained(recipe: Recipe, text: Path, scratch: Path) -> LanguageModel:
+def _trained(recipe: Recipe, text: Path, wider: set[str], scratch: Path) -> LanguageModel:
     wanted, arpa = recipe.decoder, scratch / "language_model.arpa"
-    settings = Settings(order=wanted.order or None, unit=wanted.unit, text_version=recipe.text)
-    description = train([text], arpa, settings)
+    settings = Settings(
+        order=wanted.order or None, unit=wanted.unit, text_version=recipe.text, classes=wanted.classes
+    )
+    vocabulary = None
+    if wider:
+        known = wider.union(*sentences(text, wanted.unit, recipe.text))
+        vocabulary = scratch / "vocabulary"
+        write_text(vocabulary, "".join(f"{word}\n" for word in sorted(known)))
+    description = train([text], arpa, settings, vocabulary)
     seen = tuple(each.model_copy(update={"name": wanted.language_model}) for each in _seen(description))
     return LanguageModel(read_arpa(arpa), arpa, seen, description.words, text)
 
@@ -216,18 +238,38 @@ def _is_arpa(path: Path) -> bool:
     return bool(first == b"\\data\\") or path.name.removesuffix(".gz").endswith(".arpa")
 
 
+def pronounced(tokenizer: Tokenizer) -> list[str]:
+    """All words that the tokenizer has a pronunciation of, sorted; it may be in phones that it lacks.
+
+    Raises:
+        RecipeError: it is one without pronunciations.
+    """
+    if not isinstance(tokenizer, PhoneTokenizer):
+        raise RecipeError(
+            f'lexicon "{PRONUNCIATIONS}" is that of a tokenizer of phones, and these tokens are none; '
+            f'set it to "{TRAIN}", for example'
+        )
+    return sorted(tokenizer.pronunciations)
+
+
 def lexicon_words(
-    source: str, train_texts: Iterable[str], model: NgramModel | None, path: Path | None, version: str
+    source: str,
+    train_texts: Iterable[str],
+    model: NgramModel | None,
+    path: Path | None,
+    version: str,
+    tokenizer: Tokenizer,
 ) -> list[str]:
     """The words of a lexicon, sorted.
 
     Args:
-        source: "train", "model", or something else: a file, `path`, a word a line or a text.
+        source: "train", "model", "pronunciations" (of the tokenizer), or something else: a file, `path`, a word a line
+            or a text.
         train_texts: normalised.
         version: of the normaliser, for the file.
 
     Raises:
-        RecipeError: no words in the file.
+        RecipeError: no words in the file, or a tokenizer without pronunciations.
         LanguageModelError: the file cannot be read.
     """
     if source == TRAIN:
@@ -235,6 +277,8 @@ def lexicon_words(
     if source == MODEL:
         assert model is not None  # that was checked before
         return model.vocabulary
+    if source == PRONUNCIATIONS:
+        return pronounced(tokenizer)
     assert path is not None
     found = {word for line in sentences(path, "word", version) for word in line}
     if not found:

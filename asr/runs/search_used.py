@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from asr.decoding.settings import SearchSettings
 from asr.frozen import Frozen
 from asr.recipe import Decoder
+from asr.runs.formats import LATER
 
 
 def as_text(texts: Sequence[str]) -> str:
@@ -67,7 +68,7 @@ class LanguageModelUsed(Frozen):
 class LexiconUsed(Frozen):
     """Words that could be found; the bundle has a copy."""
 
-    source: str  # as the recipe names it: "train", "model", or a file
+    source: str  # as the recipe names it: "train", "model", "pronunciations", or a file
     sha256: str  # of lexicon.txt in the bundle
     words: int  # different ones
     left_out: int  # words that the tokenizer cannot write
@@ -84,3 +85,5 @@ class PointTried(Frozen):
     beam: int  # prefixes kept after a frame
     word_errors: int  # of the whole part
     character_errors: int  # likewise
+    expected_errors: Annotated[float | None, LATER] = None  # in words, over 20 readings; null: not the rule
+    attention_weight: Annotated[float, LATER] = 0.0  # of the attention decoder's log-prob, the rest of CTC's

@@ -15,7 +15,9 @@ from typing import Any
 
 from asr.decoding.bundled import save_decoder
 from asr.decoding.decoder import Decoder
+from asr.decoding.encoded import plain
 from asr.decoding.priors import Priors
+from asr.decoding.rescoring import AttentionUsed
 from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.evaluation.decode import log_probs_alone
@@ -25,6 +27,7 @@ from asr.evaluation.tuning import Grid, Point, Surface
 from asr.files import write_json
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
+from asr.model.attention_scoring import AttentionScorer
 from asr.model.bundle import name_decoder
 from asr.recipe import Recipe
 from asr.runs.corpus_used import Parts
@@ -73,7 +76,7 @@ class SearchStage:
             kept = Kept.open(
                 self.folder.tuning, [self.weights, self.recipe.digest(), used, read_code().digest]
             )
-            decoder = replace(parts.decoder, priors=self._priors(kept))
+            decoder = replace(parts.decoder, priors=self._priors(kept), attention=self._attention())
             dev = self._heard("dev")
             surface = self._tuned(decoder, dev, kept) if self.recipe.decoder.tune else None
             if surface:
@@ -98,13 +101,20 @@ class SearchStage:
             kept.keep(priors=Priors.of(heard).values)
         return Priors(kept.priors)
 
+    def _attention(self) -> AttentionScorer | None:
+        decoder = self.model.attention_decoder
+        return (
+            AttentionScorer(decoder) if decoder is not None and self.recipe.decoder.asks_attention else None
+        )
+
     def _heard(self, part: str) -> list[LogProbs]:
         """Of all its utterances, for it is read more than once."""
         return list(self._hear(self.parts[part], f"hearing {part} for the search"))
 
     def _hear(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
         progress = partial(self.progress, what)
-        return log_probs_alone(self.model, utterances, workers=self.workers, progress=progress)
+        found = log_probs_alone(self.model, utterances, workers=self.workers, progress=progress)
+        return found if self.recipe.decoder.asks_attention else map(plain, found)
 
     def _tuned(self, decoder: Decoder, dev: Sequence[LogProbs], kept: "Kept") -> Surface:
         """The surface on dev, with what an interrupted session has left of it."""
@@ -114,6 +124,7 @@ class SearchStage:
             self.tokenizer,
             dev,
             self.texts["dev"],
+            rule=self.recipe.decoder.tune_by,
             known=kept.points,
             keep=lambda points: kept.keep(points=points),
             progress=partial(self.progress, "choosing weights of the search on dev"),
@@ -137,6 +148,7 @@ class SearchStage:
             language_model=parts.language_model.arpa if parts.language_model else None,
             lexicon=decoder.lexicon,
             priors=decoder.priors,
+            attention=attention_used(decoder),
         )
         name_decoder(self.folder.bundle, digest)
         return used
@@ -166,6 +178,7 @@ class SearchStage:
             language_model=language_model,
             lexicon=lexicon,
             priors=list(decoder.priors.values) if decoder.priors else [],
+            attention=attention_used(decoder),
             surface=[PointTried(**asdict(point)) for point in surface.points] if surface else [],
             results=results,
             outcomes=outcomes,
@@ -213,6 +226,13 @@ class Kept:
         self.points = self.points if points is None else tuple(points)
         points_now = [asdict(point) for point in self.points]
         write_json(self.path, {"of": self.of, "priors": list(self.priors), "points": points_now})
+
+
+def attention_used(decoder: Decoder) -> AttentionUsed | None:
+    """None where no attention decoder is asked."""
+    if not decoder.attention_weight:
+        return None
+    return AttentionUsed(weight=decoder.attention_weight, readings=decoder.attention_readings)
 
 
 def some_of(utterances: Sequence[Utterance], recipe: Recipe) -> list[Utterance]:

@@ -27,10 +27,7 @@ def answer(name: str, transcript: Transcript, wishes: Wishes) -> Response:
         return json_response(verbose(transcript, wishes))
     form = FORMATS["txt" if wishes.format == "text" else wishes.format]
     body = form.write(name, transcript).encode("utf-8", "backslashreplace")
-    kind = (
-        form.media_type if form.media_type.startswith("application/") else f"{form.media_type}; charset=utf-8"
-    )
-    return Response(body, headers={"Content-Type": kind})
+    return Response(body, media_type=form.media_type)
 
 
 def verbose(transcript: Transcript, wishes: Wishes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from asr.numerics import one_thread
 from asr.serve.models import Hearing
 from asr.serve.turns import Share, Turns
 from asr.transcribe.hear import LogProbs
@@ -21,7 +22,7 @@ AHEAD = 1024.0  # seconds of sound that are read before they are computed, of al
 READERS = 2  # threads
 
 Listener = Callable[[list[Part], float], None]  # parts that are certain now, and seconds heard so far
-Watch = Callable[[str, int, float, float], None]  # a batch: model, pieces, seconds of sound, seconds it took
+Watch = Callable[[str, int, float], None]  # a batch: model, pieces, seconds it took
 
 
 class Job:
@@ -153,8 +154,9 @@ class Engine:
 
     def _read_on(self, job: Job) -> None:
         """Reads the next piece, if it may be read now. Called with the lock."""
-        may = job.waiting == 0 or self._turns.seconds < AHEAD
-        if may and not (job.reading or job.at_end or job.over or self._stopped):
+        if job.reading or job.at_end or job.over or self._stopped:
+            return
+        if job.waiting == 0 or self._turns.seconds < AHEAD:
             job.reading = True
             self._readers.submit(self._read, job)
 
@@ -188,9 +190,7 @@ class Engine:
         self._changed.notify()
 
     def _work(self) -> None:
-        import torch
-
-        torch.set_num_threads(1)
+        one_thread()
         while (batch := self._next_batch()) is not None:
             self._compute(batch)
             with self._changed:
@@ -220,8 +220,7 @@ class Engine:
             for heard in batch:
                 self._fail(heard, error)
             return
-        sound = sum(len(heard.piece.samples) for heard in batch) / hearing.transcriber.sample_rate
-        self._watch(hearing.model, len(batch), sound, time.monotonic() - began)
+        self._watch(hearing.model, len(batch), time.monotonic() - began)
         for heard, (piece, log_probs) in zip(batch, found, strict=True):
             if heard.answer is not None:
                 heard.answer.set_result(log_probs)

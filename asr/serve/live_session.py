@@ -4,8 +4,8 @@ import asyncio
 import base64
 import binascii
 import secrets
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,13 +16,10 @@ from asr.serve.service import Service
 from asr.transcribe.files.formats import word_json
 from asr.transcribe.live.live import Final, Live, Partial, Update
 from asr.transcribe.reading import Piece
+from asr.transcribe.transcriber import Heard
 from asr.transcribe.transcript import Word
 from asr.transcribe.voice_activity import installed
 
-if TYPE_CHECKING:
-    from asr.transcribe.transcriber import Heard
-
-__all__ = ["LiveSession", "SessionError"]
 SAMPLE = 2  # bytes
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
@@ -139,7 +136,7 @@ class LiveSession:
     def _new_live(self) -> Live:
         hearing = self._service.models[self._settings.model].sure
 
-        def hear(pieces: list[Piece]) -> "Heard":
+        def hear(pieces: list[Piece]) -> Heard:
             return [(piece, self._service.engine.hear(hearing, piece)) for piece in pieces]
 
         return Live(
@@ -150,9 +147,8 @@ class LiveSession:
             hear=hear,
         )
 
-    async def _in_thread(self, work: Any) -> list[Update]:
-        pool: ThreadPoolExecutor = self._service.live_threads
-        return cast(list[Update], await asyncio.get_running_loop().run_in_executor(pool, work))
+    async def _in_thread(self, work: Callable[[], list[Update]]) -> list[Update]:
+        return await asyncio.get_running_loop().run_in_executor(self._service.live_threads, work)
 
     def _events_of(self, updates: list[Update]) -> list[dict[str, Any]]:
         return [event for update in updates for event in self._events_of_one(update)]

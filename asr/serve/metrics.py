@@ -57,7 +57,7 @@ class Metrics:
     def audio(self, model: str, seconds: float) -> None:
         self._audio.labels(model).inc(seconds)
 
-    def batch(self, model: str, pieces: int, _sound: float, seconds: float) -> None:
+    def batch(self, model: str, pieces: int, seconds: float) -> None:
         """As asr.serve.engine.Engine tells it."""
         self._batches.labels(model).observe(pieces)
         self._computing.labels(model).inc(seconds)

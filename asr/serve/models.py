@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from asr.errors import AsrError, BundleError
+from asr.model.description import read_bundle_description
 from asr.model.named import find_model
+from asr.safety.opened import opened_model
 from asr.serve.refusal import RefusedError
-from asr.transcribe.transcript import NO_CONFIDENCE, POSTERIOR
-
-if TYPE_CHECKING:
-    from asr.transcribe.transcriber import Transcriber
+from asr.transcribe.transcriber import Transcriber
+from asr.transcribe.transcript import NO_CONFIDENCE, POSTERIOR, Asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class Hearing:
     """One way in which a model hears: what can be computed together is of one."""
 
     model: str  # its name
-    transcriber: "Transcriber"
+    transcriber: Transcriber
 
     @property
     def batched(self) -> bool:
@@ -34,25 +35,32 @@ class Served:
         id: what requests call it.
         created: seconds since 1970, when its files were written.
         sure: with the confidence of words, which depends on the last bits, so that nothing is computed together.
-        quick: without; the same text and times.
+        quick: without; the same text and times. One with `sure` where that has no confidence either.
     """
 
     def __init__(
-        self, name: str, sure: "Transcriber", created: int, *, quick: "Transcriber | None" = None
+        self,
+        name: str,
+        sure: Transcriber,
+        created: int,
+        *,
+        quick: Transcriber | None = None,
+        known_by: Mapping[str, str] | None = None,
     ) -> None:
-        self.id, self.created = name, created
+        self.id, self.created, self._known_by = name, created, dict(known_by or {})
         self.sure = Hearing(name, sure)
         self.quick = self.sure if quick is None else Hearing(name, quick)
 
     @property
     def description(self) -> dict[str, Any]:
-        """As OpenAI's API has it, and the rate that the model hears."""
+        """As OpenAI's API has it, the rate that the model hears, and what it is known by."""
         return {
             "id": self.id,
             "object": "model",
             "created": self.created,
             "owned_by": "attest",
             "sample_rate": self.sure.transcriber.sample_rate,
+            **self._known_by,
         }
 
 
@@ -97,19 +105,21 @@ def load_models(
     device: str = "auto",
     decoder: Literal["greedy", "beam"] | None = None,
     confidence: str = "",
+    engine: Asked = "auto",
+    require_signature: Sequence[str | Path] | None = None,
 ) -> Models:
     """Loads what the command line names: runs, bundles, names of models, each with NAME= before it if it is to be
     called otherwise than its folder.
 
     Args:
         confidence: of words, as `Transcriber` has it; "": what the bundle carries, else posterior.
+        engine, require_signature: as `Transcriber` has them.
 
     Raises:
         AsrError: two models with one name, or a name that cannot be one.
         BundleError: no model there, or it is damaged.
+        SignatureError: one is not signed as is required.
     """
-    from asr.transcribe.transcriber import Transcriber
-
     named = [_named(text) for text in wanted]
     names = [name for name, _ in named]
     for name in names:
@@ -117,15 +127,21 @@ def load_models(
             raise AsrError(f"two models are called {name}; name one of them: OTHER_NAME={dict(named)[name]}")
     served = []
     for name, model in named:
-        folder = find_model(model)
-        quick = Transcriber(folder, device=device, words=True, decoder=decoder, confidence=NO_CONFIDENCE)
-        own = quick.bundle.description.confidence
-        asked = confidence or ("" if own else POSTERIOR)
-        sure = quick
-        if asked != NO_CONFIDENCE:
-            sure = Transcriber(folder, device=device, words=True, decoder=decoder, confidence=asked)
-        created = int((folder / "model.json").stat().st_mtime)
-        served.append(Served(name, sure, created, quick=quick))
+        with opened_model(model, require_signature) as folder:
+            asked = confidence or ("" if read_bundle_description(folder).confidence else POSTERIOR)
+            sure = Transcriber(
+                folder, device=device, words=True, decoder=decoder, confidence=asked, engine=engine
+            )
+        quick = None if asked == NO_CONFIDENCE else sure.without_confidence()
+        created = int((find_model(model) / "model.json").stat().st_mtime)
+        described = sure.bundle.description
+        known_by = {
+            "weights": described.weights,
+            "search": "" if decoder == "greedy" else described.decoder,
+            "engine": sure.engine,
+            "version": version("attest-asr"),
+        }
+        served.append(Served(name, sure, created, quick=quick, known_by=known_by))
     return Models(served)
 
 

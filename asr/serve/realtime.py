@@ -13,7 +13,8 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from asr.errors import AsrError
-from asr.serve.live_session import LiveSession, SessionError
+from asr.serve.live_session import LiveSession
+from asr.serve.live_settings import SessionError
 from asr.serve.refusal import RefusedError
 from asr.serve.reports import report
 from asr.serve.service import Service

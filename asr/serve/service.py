@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from asr.numerics import one_thread
 from asr.serve.engine import Engine
 from asr.serve.metrics import Metrics
 from asr.serve.models import Models
@@ -22,7 +23,9 @@ class Service:
         self.metrics = Metrics()
         self.engine = Engine(settings.workers, self.metrics.batch)
         self.live_threads = ThreadPoolExecutor(
-            settings.limits.live, thread_name_prefix="live", initializer=_one_thread
+            settings.limits.live,
+            thread_name_prefix="live",
+            initializer=one_thread,
         )
         self.running = 0  # transcriptions
         self.live = 0  # connections
@@ -71,9 +74,3 @@ class Service:
         """Ends the threads; what is under way is lost."""
         self.engine.stop()
         self.live_threads.shutdown(wait=True, cancel_futures=True)
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)

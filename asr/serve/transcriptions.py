@@ -11,7 +11,7 @@ from asr.serve.refusal import RefusedError
 from asr.serve.service import Service
 from asr.serve.upload import Body, Form, read_form
 from asr.serve.wishes import FORMATS, GRANULARITIES, INCLUDED, Wishes, read_wishes
-from asr.serve.work import Work
+from asr.serve.work import Heard, Work
 
 ALIVE = 15.0  # seconds without an event after which a comment says that the connection is
 NO_WORDS = ("json", "text")  # formats that need none
@@ -82,7 +82,7 @@ async def _stream(work: Work, wishes: Wishes, send: Send) -> None:
         await _send(send, answers.event({"type": "error", **refused.body}), last=True)
 
 
-async def _next(work: Work, send: Send) -> Any:
+async def _next(work: Work, send: Send) -> Heard | None:
     while True:
         try:
             return await work.next(ALIVE)

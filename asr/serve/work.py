@@ -1,14 +1,13 @@
 """A transcription seen from the event loop: its events, until it is done, takes too long, or nobody waits any more."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from asr.errors import AudioError
-from asr.serve.engine import CancelledError
+from asr.serve.engine import CancelledError, Listener
 from asr.serve.models import Hearing
 from asr.serve.refusal import NOT_AGAIN, RefusedError, broken, invalid, stopping
 from asr.serve.reports import report
@@ -40,7 +39,7 @@ class Work:
         self._watch = asyncio.create_task(self._until_gone(receive))
         self._engine = service.engine
         pieces = pieces_of_upload(hearing, form.file, form.name or "audio", self._limits.seconds)
-        listener: Callable[[list[Part], float], None] = self._tell if parts else lambda *_: None
+        listener: Listener = self._tell if parts else lambda *_: None
         self.job = service.engine.submit(hearing, pieces, words=words, listener=listener, close=form.close)
         self.job.transcript.add_done_callback(lambda _: self._post(None))
 

@@ -12,7 +12,7 @@ distances. The numbers are whole, so nothing depends on the machine.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,21 @@ class Segment:
     last: int
 
 
+def ranked(
+    spelled: Iterable[tuple[str, Sequence[int]]], counts: Mapping[str, int]
+) -> list[tuple[int, str, tuple[int, ...]]]:
+    """(cost, word, its tokens) in the order in which equals are preferred; a word that is 1 / e of all costs 1000.
+
+    Args:
+        spelled: words and their tokens; a word may have several.
+        counts: how often each word stands in the training texts.
+    """
+    total = sum(counts.values())
+    return sorted(
+        {(round(-1000 * math.log(counts[word] / total)), word, tuple(tokens)) for word, tokens in spelled}
+    )
+
+
 class Segmenter:
     """Finds words in tokens. Made ready once."""
 
@@ -56,9 +71,7 @@ class Segmenter:
             beside: chooses among words that sound the same.
             boundary: the token between words; None where there is none.
         """
-        total = sum(counts.values())
-        rare = {word: round(-1000 * math.log(counts[word] / total)) for word, _ in spelled}
-        order = sorted({(rare[word], word, tuple(tokens)) for word, tokens in spelled})
+        order = ranked(spelled, counts)
         self._boundary = boundary
         self._words = [word for _, word, _ in order]
         closing = () if boundary is None else (boundary,)

@@ -16,6 +16,8 @@ class Cursor:
     total_steps: int = 0
     loss: float = 0.0  # sums over this epoch
     tokens: int = 0
+    errors: float = 0.0  # that were expected, where it is learned from them
+    units: int = 0  # of their references
     clipped: int = 0
     squares: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -30,6 +32,12 @@ class Cursor:
     def next_epoch(self) -> None:
         self.epoch, self.step = self.epoch + 1, 0
         self.loss, self.tokens, self.clipped, self.squares, self.seconds = 0.0, 0, 0, {}, 0.0
+        self.errors, self.units = 0.0, 0
+
+    @property
+    def expected_errors(self) -> float | None:
+        """For each unit of the references, in this epoch so far; None where nothing is learned from errors."""
+        return self.errors / self.units if self.units else None
 
     def place(self) -> dict[str, Any]:
         """What of it the training depends on: not the time it took, nor the history."""
@@ -42,4 +50,5 @@ class Cursor:
             "clipped": self.clipped,
             "best_epoch": self.best_epoch,
             "best_errors": list(self.best_errors),
+            **({"errors": self.errors.hex(), "units": self.units} if self.units else {}),
         }

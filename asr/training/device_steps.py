@@ -35,6 +35,7 @@ from asr.training.micro_batch import (
     load,
     losses_of,
     views_of,
+    windows_of,
 )
 from asr.training.prefetch import Prefetch
 from asr.training.ranks import Ranks
@@ -163,7 +164,9 @@ class DeviceSteps:
         known, model = loaded.known, self.learner.model
         with self._naming(known):
             batch, masks = self._send(loaded)
-            losses = losses_of(model, batch, masks, loaded.samples, known.draws)
+            losses = losses_of(
+                model, batch, masks, loaded.samples, known.draws, None, windows_of(self.recipe)
+            )
             parts = differentiate(losses, model, self.recipe, known.place.tokens)
             good = self.sum.add(parts, known.place.of)
         unread.figures.extend(

@@ -154,15 +154,18 @@ def name_troubled(norms: Mapping[str, float], *, ratio: float = 1e3) -> list[str
     """A warning for each layer whose gradient vanishes or explodes on the way down from the output layer.
 
     Args:
-        norms: by layer, from the input to the output.
+        norms: by layer, from the input to the output; `output` is the output layer, else the last. A decoder beside
+            it has one of its own.
         ratio: to the output layer's norm. A fixed number would not do, since the scale of a loss is arbitrary;
             nor would the median layer: one that lets nothing through silences all below it.
     """
     if not norms:
         return []
-    reference = list(norms.values())[-1]
+    last = norms.get("output", list(norms.values())[-1])  # a decoder beside it comes after it
     warnings = []
     for layer, norm in norms.items():
+        beside = layer.startswith("attention_decoder.")
+        reference = norms.get("attention_decoder.output", last) if beside else last
         if norm < reference / ratio:
             warnings.append(f"gradient vanishes in {layer}: {norm:.2e}, output layer {reference:.2e}")
         elif norm > reference * ratio:

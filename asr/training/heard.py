@@ -19,16 +19,19 @@ class Heard:
     seconds: float = 0.0  # of audio
     input_print: int = 0  # fingerprints, see asr.training.trail
     loss_print: int = 0
+    errors: float = 0.0  # that are expected, summed, where it is learned from them
+    units: int = 0  # of the references, which the errors are counted in
 
     def as_integers(self) -> list[int]:
         """Floats by their bits: a sum of integers carries them to other ranks unchanged."""
-        bits = np.array([self.loss, self.seconds]).view(np.int64).tolist()
-        return [bits[0], self.tokens, bits[1], self.input_print, self.loss_print]
+        bits = np.array([self.loss, self.seconds, self.errors]).view(np.int64).tolist()
+        return [bits[0], self.tokens, bits[1], self.input_print, self.loss_print, bits[2], self.units]
 
     @classmethod
     def from_integers(cls, numbers: Sequence[int]) -> "Heard":
-        loss, seconds = np.array([numbers[0], numbers[2]], np.int64).view(np.float64).tolist()
-        return cls(loss, numbers[1], seconds, numbers[3], numbers[4])
+        bits = np.array([numbers[0], numbers[2], numbers[5]], np.int64)
+        loss, seconds, errors = bits.view(np.float64).tolist()
+        return cls(loss, numbers[1], seconds, numbers[3], numbers[4], errors, numbers[6])
 
 
 _INTEGERS = len(Heard().as_integers())

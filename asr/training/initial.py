@@ -18,7 +18,8 @@ from asr.recipe import Recipe
 from asr.tokenizer import BLANK, Tokenizer
 
 # What may differ between two models whose weights mean the same.
-FREE = {"dropout", "intermediate_loss"}
+FREE = {"dropout", "intermediate_loss", "recurrent_start", "forget_bias", "attention_decoder"}
+ATTENTION = "attention_decoder."  # it may be fresh: another one there, or none
 
 
 @dataclass(frozen=True)
@@ -30,27 +31,36 @@ class Taken:
     left: int  # tokens of the other model that are not needed
 
 
-def take_over(model: AcousticModel, tokenizer: Tokenizer, other: Bundle, recipe: Recipe) -> Taken:
-    """Gives a fresh model the weights of another.
+@torch.no_grad()
+def take_over(model: AcousticModel, tokenizer: Tokenizer, other: Bundle) -> Taken:
+    """Gives a fresh model the weights of another, which `refuse_unfit` has let pass.
 
-    Raises:
-        RecipeError: the front ends or the layers differ, so that weights would not mean the same; names the keys.
+    Args:
+        model: on the CPU, as bundles are.
     """
-    _refuse_other_shapes(recipe, other)
     theirs = other.model.state_dict()
     pairs = _shared_tokens(tokenizer, other.tokenizer)
     rows, sources = (torch.tensor(numbers) for numbers in zip(*pairs, strict=True))
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            weights = theirs[name].to(parameter.device)
-            if name.startswith("output."):
-                parameter[rows.to(parameter.device)] = weights[sources.to(parameter.device)]
-            else:
-                parameter.copy_(weights)
+    same_decoder = _shape_of_decoder(model) == _shape_of_decoder(other.model)
+    for name, parameter in model.named_parameters():
+        if name.startswith(ATTENTION) and not same_decoder:
+            continue
+        if name.startswith(("output.", f"{ATTENTION}output.")):
+            parameter[rows] = theirs[name][sources]
+        elif name.startswith(f"{ATTENTION}embedding."):
+            parameter[:, rows] = theirs[name][:, sources]
+        else:
+            parameter.copy_(theirs[name])
     symbols = vocabulary_of(tokenizer).symbols
     mine = {row for row, _ in pairs}
     fresh = tuple(symbol for row, symbol in enumerate(symbols) if row not in mine)
     return Taken(len(pairs), fresh, other.tokenizer.size - len(pairs))
+
+
+def _shape_of_decoder(model: AcousticModel) -> tuple[int, int, int]:
+    """Of the attention decoder; its dropout and its loss may differ."""
+    settings = model.settings.attention_decoder
+    return settings.layers, settings.hidden, settings.heads
 
 
 def learning_shares(names: Sequence[str], recipe: Recipe) -> list[float]:
@@ -89,7 +99,12 @@ def _shared_tokens(mine: Tokenizer, theirs: Tokenizer) -> list[tuple[int, int]]:
     return pairs
 
 
-def _refuse_other_shapes(recipe: Recipe, other: Bundle) -> None:
+def refuse_unfit(recipe: Recipe, other: Bundle) -> None:
+    """
+    Raises:
+        RecipeError: the front ends or the layers differ, so that weights would not mean the same; names the keys. Or
+            `init.rates` names a part that they do not have.
+    """
     description = other.description
     found = [
         f"{table}.{key} is {ours!r} here and {theirs!r} there"
@@ -105,6 +120,11 @@ def _refuse_other_shapes(recipe: Recipe, other: Bundle) -> None:
             f"init.from: weights of {description.name} mean something else in this model: {'; '.join(found)}. Use the "
             "settings that it was trained with (audio of another sample rate is resampled)"
         )
+    names = [name for name, _ in other.model.named_parameters() if not name.startswith(ATTENTION)]
+    if recipe.model.attention_decoder.layers:  # it need not be there; which parts it has is looked at later
+        parts = [part for part in recipe.init.rates if _within(part, ATTENTION[:-1])]
+        names += [f"{part}.weight" for part in (ATTENTION[:-1], *parts)]
+    learning_shares(names, recipe)
 
 
 def _differences(mine: dict[str, Any], its: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:

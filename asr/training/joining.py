@@ -12,6 +12,11 @@ from typing import Any
 
 import torch
 
+# Here, before there is any group: the default arguments of its functions are the group of that moment. Where torch's
+# optimisers were to import it, within a group, they would keep that for ever. `leave` would end none of its threads,
+# and one that is still at work when the interpreter ends aborts the process.
+import torch.distributed.nn.functional
+
 from asr.errors import TrainingError
 from asr.training.ranks import Ranks
 

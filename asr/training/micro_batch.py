@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +9,18 @@ import torch
 from torch import Tensor
 
 from asr.audio import read_audio
-from asr.augment import add_noise, change_speed, speed_of
+from asr.augment import add_noise, change_speed, shift_edges, speed_of
 from asr.batching import Batch, MicroBatch, collate
 from asr.errors import TrainingError
 from asr.manifest import Utterance
-from asr.model.acoustic import AcousticModel
-from asr.model.loss import ctc_loss, disagreement
+from asr.model.acoustic import AcousticModel, Posteriors
+from asr.model.attention_decoder import tokens_over
+from asr.model.loss import ctc_loss, disagreement, frames_needed
 from asr.model.masking import Masks
-from asr.numerics import bfloat16
 from asr.randomness import Draws
 from asr.recipe import Recipe
+from asr.training.risk import Expected, Risk
+from asr.training.windows import Windows, autocast, hear_in_windows
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,38 @@ def load(examples: Sequence[Example], rows: MicroBatch, recipe: Recipe, epoch: i
     chosen = [examples[row] for row in rows]
     return collate(
         [example.utterance.id for example in chosen],
-        [_waveform(example.utterance, recipe, epoch) for example in chosen],
+        [_waveform(example, recipe, epoch) for example in chosen],
         [example.target for example in chosen],
     )
 
 
-def _waveform(utterance: Utterance, recipe: Recipe, epoch: int) -> np.ndarray:
-    rate = recipe.front_end.sample_rate
+def _waveform(example: Example, recipe: Recipe, epoch: int) -> np.ndarray:
+    utterance, rate = example.utterance, recipe.front_end.sample_rate
     audio = read_audio(
         utterance.audio_filepath, offset=utterance.offset, duration=utterance.duration, sample_rate=rate
     )
     speed = speed_of(recipe.augment, recipe.seed, epoch, utterance.id)
     samples = change_speed(audio.samples, rate, speed)
+    least = frames_needed(list(example.target)) * samples_an_output(recipe)
+    samples = shift_edges(samples, rate, recipe.augment, recipe.seed, epoch, utterance.id, least)
     return add_noise(samples, recipe.augment, recipe.seed, epoch, utterance.id)
+
+
+def samples_an_output(recipe: Recipe) -> int:
+    """Samples from one frame of output to the next."""
+    return recipe.front_end.hop_samples * recipe.model.frames_an_output
+
+
+def windows_of(recipe: Recipe) -> Windows | None:
+    """Those that a recipe wants; None: every utterance is heard as a whole."""
+    train = recipe.train
+    if not train.window_seconds:
+        return None
+    samples = samples_an_output(recipe)
+    a_second = recipe.front_end.sample_rate / samples
+    outputs = max(2, round(train.window_seconds * a_second))
+    overlap = min(round(train.overlap_seconds * a_second), outputs - 1)
+    return Windows(outputs, overlap, samples, recipe.front_end.hop_samples)
 
 
 @dataclass(frozen=True)
@@ -57,11 +77,14 @@ class Losses:
     each: Tensor  # (B,) nats of CTC; the mean over the views, where there are two
     middle: Tensor | None  # (B,) likewise of the middle layer, where the recipe has such a loss
     disagreement: Tensor | None = None  # (B,) nats between two views, where the recipe has them
+    attention: Tensor | None = None  # (B,) nats of the attention decoder, likewise; the mean over the views
+    expected: Expected | None = None  # errors, where it is learned from them
 
     @property
     def besides(self) -> list[Tensor]:
         """What there is besides the losses, each (B,): as many as `besides_of` says."""
-        return [found for found in (self.middle, self.disagreement) if found is not None]
+        found = (self.middle, self.disagreement, self.attention)
+        return [losses for losses in found if losses is not None]
 
     def total(self, recipe: Recipe) -> Tensor:
         """Their sum, each with its weight."""
@@ -69,8 +92,14 @@ class Losses:
         if self.middle is not None:
             share = recipe.model.intermediate_loss
             total = (1 - share) * total + share * self.middle.sum()
+        if self.attention is not None:
+            share = recipe.model.attention_decoder.loss_share
+            total = (1 - share) * total + share * self.attention.sum()
         if self.disagreement is not None:
             total = total + recipe.train.consistency * self.disagreement.sum()
+        if recipe.risk.kind != "none":
+            assert self.expected is not None  # other devices are refused
+            total = self.expected.goal + recipe.risk.ctc_weight * total
         return total
 
 
@@ -81,17 +110,30 @@ def views_of(recipe: Recipe) -> int:
 
 def besides_of(recipe: Recipe) -> int:
     """Number of figures of an utterance besides its loss."""
-    return int(recipe.model.intermediate_loss > 0) + int(recipe.train.consistency > 0)
+    found = (
+        recipe.model.intermediate_loss > 0,
+        recipe.train.consistency > 0,
+        recipe.model.attention_decoder.layers > 0,
+    )
+    return sum(found)
 
 
 def losses_of(
-    model: AcousticModel, batch: Batch, masks: Masks, samples: Sequence[int] | None, draws: Draws
+    model: AcousticModel,
+    batch: Batch,
+    masks: Masks,
+    samples: Sequence[int] | None,
+    draws: Draws,
+    risk: Risk | None = None,
+    windows: Windows | None = None,
 ) -> Losses:
     """What the model makes of a batch, both on one device.
 
     Args:
         masks: of all utterances for the first view, then, if there are two, of all for the second.
         samples: the waveforms' lengths as numbers; without them it waits for a device to tell.
+        risk: what tells the errors that are expected, on the CPU.
+        windows: how utterances are heard that are longer than one; None: as a whole.
     """
     views = masks.bands.shape[0] // len(batch.ids)
 
@@ -100,28 +142,42 @@ def losses_of(
         return tensor if views == 1 else torch.cat([tensor] * views)
 
     waveforms, lengths = seen(batch.waveforms), seen(batch.waveform_lengths)
-    with autocast(waveforms.device):
-        heard = model(waveforms, lengths, draws, masks, samples and [*samples] * views)
+    samples = samples and [*samples] * views
+    if windows is None:
+        with autocast(waveforms.device):
+            heard = model(waveforms, lengths, draws, masks, samples)
+    else:
+        heard = hear_in_windows(model, windows, waveforms, lengths, draws, masks, samples)
     targets, target_lengths = seen(batch.targets), seen(batch.target_lengths)
 
-    def ctc(log_probs: Tensor) -> Tensor:
+    def ctc(log_probs: Tensor, frames: Tensor) -> Tensor:
         """(B,) the mean over the views."""
-        each = ctc_loss(log_probs, heard.lengths, targets, target_lengths)
+        each = ctc_loss(log_probs, frames, targets, target_lengths)
         return each if views == 1 else each.view(views, -1).mean(0)
 
-    each = ctc(heard.log_probs)
-    middle = None if heard.intermediate is None else ctc(heard.intermediate)
-    if views == 1:
-        return Losses(each, middle)
-    one, other = heard.log_probs.chunk(2)
-    return Losses(each, middle, disagreement(one, other, heard.lengths.chunk(2)[0]))
+    each, middle = ctc(heard.log_probs, heard.lengths), None
+    if heard.intermediate is not None and heard.intermediate_lengths is not None:
+        middle = ctc(heard.intermediate, heard.intermediate_lengths)
+    attention = _of_attention(model, heard, targets, target_lengths, draws)
+    if attention is not None:
+        attention = attention.view(views, -1).mean(0)
+    apart = None
+    if views > 1:
+        one, other = heard.log_probs.chunk(2)
+        apart = disagreement(one, other, heard.lengths.chunk(2)[0])
+    return Losses(each, middle, apart, attention, None if risk is None else risk(heard, batch, draws))
 
 
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """bf16 where it is safe and the device has it."""
-    if not bfloat16(device):
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+def _of_attention(
+    model: AcousticModel, heard: Posteriors, targets: Tensor, target_lengths: Tensor, draws: Draws
+) -> Tensor | None:
+    """(rows,) losses of the attention decoder, where there is one."""
+    decoder = model.attention_decoder
+    if decoder is None or heard.encoded is None:
+        return None
+    smoothing, over = decoder.settings.label_smoothing, tokens_over(heard.log_probs)
+    with autocast(heard.encoded.device):
+        return decoder.loss(heard.encoded, heard.lengths, over, targets, target_lengths, draws, smoothing)
 
 
 def differentiate(
@@ -137,19 +193,28 @@ def differentiate(
 
 
 def gradients(
-    model: AcousticModel, batch: Batch, draws: Draws, recipe: Recipe, tokens_in_step: int
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Losses (B,) in nats, and their gradient for each parameter; on the CPU.
+    model: AcousticModel,
+    batch: Batch,
+    draws: Draws,
+    recipe: Recipe,
+    tokens_in_step: int,
+    risk: Risk | None = None,
+) -> tuple[Losses, tuple[Tensor, ...]]:
+    """What a micro-batch has to learn from, and the gradient for each parameter; on the CPU.
+
+    Args:
+        risk: what tells the errors that are expected, where the recipe learns from them.
 
     Raises:
         TrainingError: the loss is not finite; names the step and the utterances.
     """
     samples = batch.waveform_lengths.tolist()
     masks = model.draw_masks(samples, recipe.spec_augment, draws, views_of(recipe))
-    losses = losses_of(model, batch, masks, samples, draws)
-    for found in (losses.each, *losses.besides):
+    losses = losses_of(model, batch, masks, samples, draws, risk, windows_of(recipe))
+    expected = [losses.expected.each] if losses.expected else []
+    for found in (losses.each, *losses.besides, *expected):
         check_finite(found.tolist(), draws)
-    return losses.each.detach(), differentiate(losses, model, recipe, tokens_in_step)
+    return losses, differentiate(losses, model, recipe, tokens_in_step)
 
 
 def check_finite(losses: Sequence[float], draws: Draws) -> None:

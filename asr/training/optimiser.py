@@ -53,7 +53,7 @@ class WeightAverage:
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         for layer in self.model.modules():
-            if isinstance(layer, nn.LSTM):
+            if isinstance(layer, nn.RNNBase):
                 layer.flatten_parameters()  # a copy's weights are not one block of memory, which cuDNN wants
 
     @torch.no_grad()

@@ -88,6 +88,7 @@ def _plan(seconds: npt.NDArray[np.float64], recipe: Recipe, epoch: int, window: 
         seed=recipe.seed,
         epoch=epoch,
         window=window,
+        ordered=epoch < settings.curriculum,
     )
 
 

@@ -1,6 +1,6 @@
 """What a training tells while it goes on."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class StepReport:
     loss: float  # nats a token, mean of this epoch so far
     audio_seconds: float  # heard since the last report
     taken: int = 1  # steps since then: several on a device, which is asked now and then
+    expected_errors: float | None = None  # for each word or other unit, likewise; None: not learned from
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class EpochReport:
     best: bool
     seconds: float
     warnings: list[str]
+    expected_errors: float | None = None  # in training, for each unit; None: not learned from
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what there is none of."""
+        tree = asdict(self)
+        if self.expected_errors is None:
+            del tree["expected_errors"]
+        return tree
 
 
 class Watcher:

@@ -11,11 +11,13 @@ from asr.errors import AsrError
 from asr.model.acoustic import AcousticModel
 from asr.randomness import Draws
 from asr.recipe import Recipe
+from asr.training.examples import Examples
 from asr.training.gradients import ExactSum, FloatSum, GradientSum
 from asr.training.heard import Heard, exchange
 from asr.training.memory import naming_the_batch
 from asr.training.micro_batch import Example, gradients, load
 from asr.training.ranks import Ranks
+from asr.training.risk import Risk
 from asr.training.trail import heard_in, of_numbers
 
 
@@ -54,6 +56,7 @@ class StepComputer:
         self, model: AcousticModel, examples: Sequence[Example], recipe: Recipe, ranks: Ranks
     ) -> None:
         self.model, self.examples, self.recipe, self.ranks = model, examples, recipe, ranks
+        self.risk = _risk_of(recipe, examples)
         strict = recipe.numerics.determinism == "strict"
         self.sum: GradientSum = (ExactSum if strict else FloatSum)(model.parameters())
         self._loading: dict[tuple[int, MicroBatch], Future[Batch]] = {}  # for the step that follows
@@ -106,12 +109,25 @@ class StepComputer:
         with naming_the_batch(utterances, what, self.recipe.train):
             batch = loaded.result() if loaded else load(self.examples, rows, self.recipe, place.epoch)
             draws = Draws(self.recipe.seed, place.epoch, place.step, place.index, batch.ids)
-            losses, parts = gradients(self.model, batch, draws, self.recipe, place.tokens)
+            losses, parts = gradients(self.model, batch, draws, self.recipe, place.tokens, self.risk)
             self.sum.add(parts, place.of, what)
+        each, expected = losses.each.detach(), losses.expected
+        figures = each.tolist() + (expected.each.tolist() if expected else [])
         return Heard(
-            loss=float(losses.double().sum()),
+            loss=float(each.double().sum()),
             tokens=int(batch.target_lengths.sum()),
             seconds=int(batch.waveform_lengths.sum()) / self.recipe.front_end.sample_rate,
             input_print=heard_in(batch),
-            loss_print=of_numbers(losses.tolist()),
+            loss_print=of_numbers(figures),
+            errors=float(expected.each.sum()) if expected else 0.0,
+            units=expected.units if expected else 0,
         )
+
+
+def _risk_of(recipe: Recipe, examples: Sequence[Example]) -> Risk | None:
+    """Where the recipe learns from errors."""
+    if recipe.risk.kind == "none":
+        return None
+    if not isinstance(examples, Examples):
+        raise ValueError("errors are counted in what the tokenizer reads: give Examples, which have one")
+    return Risk(recipe.risk, examples.tokenizer)

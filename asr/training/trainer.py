@@ -215,7 +215,8 @@ class Trainer:
         cursor.squares = norms.squares
         heard = sum(note.seconds for step in done for note in step.heard)
         mean = cursor.loss / cursor.tokens
-        self.watcher.on_step(StepReport(cursor.epoch, cursor.step, steps, mean, heard, len(done)))
+        errors = cursor.expected_errors
+        self.watcher.on_step(StepReport(cursor.epoch, cursor.step, steps, mean, heard, len(done), errors))
         return stop
 
     def _note(self, done: StepDone) -> None:
@@ -224,6 +225,8 @@ class Trainer:
         for note in done.heard:
             cursor.loss += note.loss
             cursor.tokens += note.tokens
+            cursor.errors += note.errors
+            cursor.units += note.units
         cursor.heard += short(*(note.input_print for note in done.heard))
         cursor.losses += short(*(note.loss_print for note in done.heard))
         cursor.gradients += short(of_numbers(done.squares))
@@ -255,8 +258,9 @@ class Trainer:
             best=best,
             seconds=cursor.seconds + time.monotonic() - started,
             warnings=name_troubled({layer: mean for layer, mean in means.items() if layer in self.learning}),
+            expected_errors=cursor.expected_errors,
         )
-        cursor.epochs.append(asdict(report))
+        cursor.epochs.append(report.to_json())
         cursor.next_epoch()
         self._write_metrics()
         self._save()

@@ -1,7 +1,7 @@
 """When the words of a given text are said in a piece of audio."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from asr.decoding.word_times import known_words
 from asr.errors import AlignmentError, AsrError, TokenizerError
 from asr.model.bundle import load_bundle
 from asr.model.inference import Inference
-from asr.model.named import find_model
 from asr.numerics import choose_device, warm_up
+from asr.safety.opened import opened_model
 from asr.sound_file import Samples
 from asr.text import normalise
 from asr.transcribe.hear import LogProbs, posteriors
@@ -53,18 +53,28 @@ class Aligner:
     Args:
         model: a bundle folder, the folder of a run that holds one, or the name of a model (`asr models`).
         device: auto, cpu, cuda or cuda:N.
+        require_signature: as `Transcriber` has it.
 
     Raises:
         BundleError: no model there, or it is damaged.
+        SignatureError: it is not signed as is required.
     """
 
-    def __init__(self, model: str | Path, *, device: str = "auto") -> None:
-        self.bundle = load_bundle(find_model(model))
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str = "auto",
+        require_signature: Sequence[str | Path] | str | Path | None = None,
+    ) -> None:
+        with opened_model(model, require_signature) as folder:
+            self.bundle = load_bundle(folder)
         self._inference = Inference(self.bundle.model.to(choose_device(device)))
         description = self.bundle.description
         self._windows = Windows.of(description.front_end, description.model)
         self._rate = description.front_end.sample_rate
         self._period = self._windows.grid / self._rate
+        self._centre = self._windows.centre / self._rate
         self._symbols = vocabulary_of(self.bundle.tokenizer)
 
     def __call__(self, path: str | Path, text: str, *, offset: float = 0.0, duration: float = 0.0) -> Aligned:
@@ -93,7 +103,7 @@ class Aligner:
         words = known_words(self.bundle.tokenizer, spans, written)
         sound = Sound(powers(samples, self._windows.hop), self._windows.hop / self._rate)
         end = len(samples) / self._rate
-        borders = word_borders(words, self._period, sound)
+        borders = word_borders(words, self._period, sound, self._centre)
         return Aligned(
             written,
             tuple(
@@ -147,5 +157,8 @@ class Aligner:
         return np.concatenate(heard)
 
     def _token(self, span: Span, offset: float, end: float) -> Token:
-        start, stop = (min(max(0.0, (frame - 0.5) * self._period), end) for frame in (span.start, span.end))
+        start, stop = (
+            min(max(0.0, (frame - 0.5) * self._period + self._centre), end)
+            for frame in (span.start, span.end)
+        )
         return Token(self._symbols.name(span.token), offset + start, offset + stop)

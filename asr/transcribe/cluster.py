@@ -71,7 +71,7 @@ def _connected() -> Iterator[Any]:
         ray: Any = importlib.import_module("ray")
     except ImportError:
         raise AsrError(
-            "--engine ray: Ray is not installed; pip install 'attest-asr[ray]', or leave out --engine"
+            "--ray: Ray is not installed; pip install 'attest-asr[ray]', or leave it out"
         ) from None
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     folder = _temporary_folder()

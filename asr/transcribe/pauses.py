@@ -45,9 +45,7 @@ class PauseSettings:
     long: float = 4.0  # seconds from which on a stretch is cut at a shorter pause
     short: float = 0.09  # seconds of quiet that are one
     least: float = 0.5  # seconds of a stretch before it
-    brief: float = (
-        0.25  # seconds of speech below which it is no stretch by itself: a click, a breath, a first letter
-    )
+    brief: float = 0.25  # seconds of speech below which (a click, a breath) it is no stretch by itself
     near: float = 0.8  # seconds of quiet within which it belongs to what comes next
     click: float = 0.1  # seconds of speech below which it is none at all, if nothing is near
 
@@ -151,7 +149,6 @@ class _Cutting:
             if speech or gap >= max(self._before + self._after, self._near if brief else 0):
                 cut = self._spoken + min(self._after, gap * self._after // max(1, self._before + self._after))
                 yield from self._cut(cut)
-                start = max(start, cut)
         if speech:
             self._begin, self._spoken, self._speech = max(start, self._first), end, end - begin
             self._ended = self._continued = False

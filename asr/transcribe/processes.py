@@ -223,7 +223,7 @@ def _found(answer: dict[str, Any]) -> Found:
     if "fault" in answer:
         return AudioError(answer["fault"])
     words = tuple(Word(*word) for word in answer["words"])
-    return Transcript(answer["text"], answer["seconds"], words, answer["segmentation"])
+    return Transcript(answer["text"], answer["seconds"], words, answer["segmentation"], answer["engine"])
 
 
 def _how(status: int) -> str:

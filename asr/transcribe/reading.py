@@ -27,9 +27,8 @@ SECONDS = 480.0  # of sound in a group
 FIRST, MOST = 16, 256  # pieces in the first group, which should be heard soon, and in any
 BATCH, BATCH_SECONDS = 32, 256.0  # pieces in a batch, and seconds with their padding
 CHANNELS = 64  # of an array, at most: with more it is (channels, samples)
-OVERHEAD = (
-    4.0  # rows that take as long as what a batch costs beside its rows (weights are read for every frame)
-)
+# Rows that take as long as what a batch costs beside its rows: weights are read for every frame.
+OVERHEAD = 4.0
 
 
 @dataclass(frozen=True)

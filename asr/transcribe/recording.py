@@ -7,6 +7,7 @@ length, whatever reads it.
 
 import numpy as np
 
+from asr.decoding.encoded import joined
 from asr.decoding.greedy import Path, best_path
 from asr.decoding.word_borders import Sound, Values, powers
 from asr.tokenizer import BLANK
@@ -69,21 +70,22 @@ class Recording:
     def finished(self) -> Transcript:
         """When the last piece has been added."""
         text = " ".join(filter(None, self._texts))
-        return Transcript(text, self._samples / self._rate, tuple(self._words), self._segmentation)
+        seconds, words = self._samples / self._rate, tuple(self._words)
+        return Transcript(text, seconds, words, self._segmentation, self._interpreter.engine)
 
     def _between_words(self) -> int | None:
         """The frame at which the stretch can end, if it is long enough."""
         period = self._interpreter.period
         if (seconds := sum(map(len, self._heard)) * period) < WHOLE:
             return None
-        self._heard = [np.concatenate(self._heard)]
+        self._heard = [joined(self._heard)]
         path = best_path(self._heard[0])
         least, surely = round(WHOLE / 2 / period), round(SURELY / period)
         return place_between_words(path, self._word_starts, least, surely, anywhere=seconds > MOST)
 
     def _interpret(self, place: int | None) -> Part:
         """What is before this frame, or all."""
-        heard = np.concatenate(self._heard)
+        heard = joined(self._heard)
         power = np.concatenate(self._power) if self._power else np.zeros(0)
         blocks = None if place is None else place * (self._windows.grid // self._windows.hop)
         sound = Sound(power[:blocks], self._windows.hop / self._rate)

@@ -11,9 +11,8 @@ from asr.transcribe.transcript import Segment, Word
 PAUSE = 1.0  # seconds between two words that begin a new segment
 CHARACTERS = 84  # in a segment
 SECONDS = 7.0  # of a segment
-LEAST = (
-    0.25  # of the words on either side of a gap, if there is such a gap: no word stands alone without need
-)
+# Of the words on either side of a gap, if there is such a gap: no word stands alone without need.
+LEAST = 0.25
 
 
 def segments_of(words: Sequence[Word]) -> tuple[Segment, ...]:

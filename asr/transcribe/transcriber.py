@@ -1,30 +1,31 @@
 """Audio to text with a trained model, from Python."""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, Self, get_args, overload
 
 import numpy as np
-import torch
 
 from asr.audio import Audio
 from asr.decoding.vocabulary import vocabulary_of
-from asr.model.bundle import Bundle, load_bundle
-from asr.model.inference import Inference
-from asr.model.named import find_model
-from asr.numerics import choose_device, warm_up
+from asr.engine.engine import Engine, load_engine
+from asr.model.described import Described
+from asr.safety.opened import opened_model
 from asr.sound_file import Samples
-from asr.transcribe.hear import LogProbs, posteriors
+from asr.transcribe.hear import LogProbs
 from asr.transcribe.interpreter import interpreter_of
 from asr.transcribe.pauses import Pauses, Stretch
-from asr.transcribe.reading import Group, Piece, Sound, Source, batches_of, groups_of, pieces_of, read_ahead
+from asr.transcribe.reading import Piece, Sound, Source, batches_of, groups_of, pieces_of, read_ahead
 from asr.transcribe.recording import Recording
+from asr.transcribe.threads import Heard as Heard
+from asr.transcribe.threads import Results, results_in_threads
 from asr.transcribe.transcript import (
     NO_CONFIDENCE,
+    Asked,
+    EngineName,
     Found,
     Part,
     Segment,
@@ -38,7 +39,6 @@ from asr.transcribe.voice_activity import VoiceActivity, installed
 from asr.transcribe.windows import Windows
 
 __all__ = ["Audio", "Part", "Segment", "Transcriber", "Transcript", "Word"]
-Heard = list[tuple[Piece, LogProbs]]  # in one batch, in the order of the batch
 
 
 class Transcriber:
@@ -60,11 +60,16 @@ class Transcriber:
         segmentation: how audio is cut. "auto": up to a minute not at all; longer at pauses where the extra `vad` is
             installed, else as windows that overlap. "pauses": at pauses, whatever its length. "windows": no pauses are
             looked for. A transcript says how it was (docs/long-audio.md).
+        engine: what computes. "auto": the model's ONNX file, if it has one, else torch; and torch where there is a CUDA
+            card. "onnx", "torch": that one. A transcript says which it was (docs/export.md).
+        require_signature: files of public keys, of each of which one must have signed the model, else it is not
+            loaded; what is loaded is what was checked (docs/safety.md).
 
     Raises:
-        AsrError: segmentation is "pauses" and the extra `vad` is not installed.
+        AsrError: segmentation is "pauses" and the extra `vad` is not installed, or what the engine needs.
         BundleError: no model there, it is damaged, or it has no search and decoder is "beam".
         ConfidenceError: the estimator cannot be read, or is for another model or way to read.
+        SignatureError: the model is not signed as is required, or not as it was signed.
     """
 
     def __init__(
@@ -76,22 +81,24 @@ class Transcriber:
         decoder: Literal["greedy", "beam"] | None = None,
         confidence: str | Path | None = None,
         segmentation: Segmentation = "auto",
+        engine: Asked = "auto",
+        require_signature: Sequence[str | Path] | str | Path | None = None,
     ) -> None:
         if segmentation not in get_args(Segmentation):
             expected = ", ".join(get_args(Segmentation))
             raise ValueError(f"segmentation must be one of {expected}, got {segmentation!r}")
         asked = str(confidence or "")
-        wanted = Wanted(words or asked not in ("", NO_CONFIDENCE), decoder, asked, segmentation)
-        self.device = choose_device(device)
-        folder = find_model(model)
-        self.bundle: Bundle = load_bundle(folder)
-        self.model = self.bundle.model.to(self.device)
-        self.windows = Windows.of(self.bundle.description.front_end, self.bundle.description.model)
-        self._inference = Inference(self.model)
-        period = self.windows.grid / self.sample_rate
-        self._interpreter = interpreter_of(folder, self.bundle, wanted, period)
+        wanted = Wanted(words or asked not in ("", NO_CONFIDENCE), decoder, asked, segmentation, engine)
+        self.bundle: Described
+        with opened_model(model, require_signature) as folder:
+            self.bundle, self._engine = load_engine(folder, engine, device)
+            self.windows = Windows.of(self.bundle.description.front_end, self.bundle.description.model)
+            period = self.windows.grid / self.sample_rate
+            centre = self.windows.centre / self.sample_rate
+            self._interpreter = interpreter_of(folder, self.bundle, wanted, period, self._engine.name, centre)
         self._word_starts = vocabulary_of(self.bundle.tokenizer).word_starts
         self.segmentation = segmentation
+        self._at_pauses = segmentation == "pauses" or (segmentation == "auto" and installed())
         self._activity = VoiceActivity() if segmentation == "pauses" else None
         self._loading = threading.Lock()
 
@@ -103,7 +110,39 @@ class Transcriber:
     @property
     def batched(self) -> bool:
         """Whether `hear` computes its pieces as one batch; otherwise one by one, which is no quicker than alone."""
-        return not self._interpreter.alone
+        return self._engine.batched and not self._interpreter.alone
+
+    @property
+    def engine(self) -> EngineName:
+        """What computes."""
+        return self._engine.name
+
+    @property
+    def ctc_alone(self) -> bool:
+        """Whether an attention decoder, which is a part of the model's search, is not asked: the engine has none."""
+        return self._interpreter.ctc_alone
+
+    @property
+    def asks_attention(self) -> bool:
+        """Whether an attention decoder is asked, which has to know the frames that the model itself heard."""
+        return self._interpreter.asks_attention
+
+    @property
+    def device(self) -> str:
+        """On what: cpu, cuda or cuda:N."""
+        return self._engine.device
+
+    def without_confidence(self) -> Self:
+        """The same text, words and times, and no confidence. The model and what it is read with are shared."""
+        other = copy(self)
+        other._interpreter = replace(self._interpreter, estimator=None)
+        return other
+
+    def with_engine(self, change: Callable[[Engine], Engine]) -> Self:
+        """The same way to read what another engine computes, of the same tokens and pace: that given for this one's."""
+        other = copy(self)
+        other._engine = change(self._engine)
+        return other
 
     def __call__(self, audio: Sound) -> Transcript:
         """Transcribes one file: its path, an open binary file, samples with their rate, or blocks of them.
@@ -111,7 +150,7 @@ class Transcriber:
         Raises:
             AudioError: it cannot be read, is cut off or holds no sample.
         """
-        results = _Results(self.recording)
+        results = Results(self.recording)
         for group in groups_of(self.pieces(0, audio), self.sample_rate):
             heard = [self.hear(batch) for batch in batches_of(group, self.sample_rate, 1)]
             for _, found in results.of(group, heard):
@@ -142,9 +181,7 @@ class Transcriber:
         Args:
             number: what the pieces have as `file`.
         """
-        pauses = None
-        if self.segmentation == "pauses" or (self.segmentation == "auto" and installed()):
-            pauses = self._pauses
+        pauses = self._pauses if self._at_pauses else None
         whole = self.segmentation != "pauses"
         return pieces_of(number, source, self.sample_rate, self.windows, pauses, whole)
 
@@ -152,9 +189,9 @@ class Transcriber:
         """Log-probs of each piece, of any files, computed as one batch where that cannot change a transcript."""
         waveforms = [piece.samples for piece in pieces if len(piece.samples)]
         if self._interpreter.alone:
-            heard = [posteriors(self._inference, [waveform])[0] for waveform in waveforms]
+            heard = [self._engine([waveform])[0] for waveform in waveforms]
         else:
-            heard = posteriors(self._inference, waveforms) if waveforms else []
+            heard = self._engine(waveforms)
         found = iter(heard)
         nothing: LogProbs = np.zeros((0, self.bundle.tokenizer.size), np.float32)
         return [(piece, next(found) if len(piece.samples) else nothing) for piece in pieces]
@@ -190,6 +227,8 @@ class Transcriber:
             files: taken as they are needed, in a thread.
             workers: computing threads; their number does not change a transcript.
         """
+        if self.device.startswith("cuda"):
+            workers = 1  # a device computes one batch at a time, and its memory holds one
         names: dict[int, Any] = {}
         over = threading.Event()
 
@@ -203,72 +242,17 @@ class Transcriber:
                     number += 1
                 yield file
 
+        def results() -> Iterator[tuple[int, Found]]:
+            pieces = read_ahead(sources(), self.pieces, workers)
+            return results_in_threads(pieces, self.hear, self.recording, self.sample_rate, workers)
+
         try:
-            for number, found in in_order(self._numbered(sources(), workers)):
+            for number, found in in_order(results()):  # no name holds them: they end as soon as this does
                 yield names.pop(number), found
         finally:
             over.set()
-
-    def _numbered(self, sources: Iterable[Source], workers: int) -> Iterator[tuple[int, Found]]:
-        if self.device.type == "cuda":
-            workers = 1  # a device computes one batch at a time, and its memory holds one
-        warm_up()
-        results = _Results(self.recording)
-        pieces = read_ahead(sources, self.pieces, workers)
-        groups = groups_of(pieces, self.sample_rate)
-        computing = ThreadPoolExecutor(
-            workers, thread_name_prefix="computing", initializer=torch.set_num_threads, initargs=(1,)
-        )
-        grouping = ThreadPoolExecutor(1, thread_name_prefix="grouping")
-        waiting: deque[tuple[Group, list[Future[Heard]]]] = deque()
-        try:
-            coming: Future[Group | None] | None = grouping.submit(next, groups, None)
-            while coming or waiting:
-                if waiting and (coming is None or len(waiting) > 1 or _ready(waiting[0][1], coming)):
-                    group, futures = waiting.popleft()
-                    yield from results.of(group, (future.result() for future in futures))
-                elif coming is not None and (group_or_end := coming.result()) is not None:
-                    batches = batches_of(group_or_end, self.sample_rate, workers)
-                    waiting.append((group_or_end, [computing.submit(self.hear, batch) for batch in batches]))
-                    coming = grouping.submit(next, groups, None)
-                else:
-                    coming = None
-        finally:
-            for pool in (computing, grouping):
-                pool.shutdown(wait=False, cancel_futures=True)
 
     def _pauses(self, blocks: Iterable[Samples]) -> Iterator[Stretch]:
         with self._loading:
             self._activity = self._activity or VoiceActivity()
         return Pauses(self._activity, self.sample_rate, self.windows)(blocks)
-
-
-class _Results:
-    """Puts together what was heard in the pieces of each file."""
-
-    def __init__(self, new_file: Callable[[], Recording]) -> None:
-        self._new_file = new_file
-        self._open: dict[int, Recording] = {}
-
-    def of(self, group: Group, heard: Iterable[Heard]) -> Iterator[tuple[int, Found]]:
-        """Results of the files that end in this group, each as soon as all its pieces have been heard."""
-        found = {id(piece): log_probs for batch in heard for piece, log_probs in batch}
-        nothing: LogProbs = np.zeros((0, 0), np.float32)
-        for piece in group:
-            if piece.fault is not None:
-                self._open.pop(piece.file, None)
-                yield piece.file, piece.fault
-                continue
-            if piece.file not in self._open:
-                self._open[piece.file] = self._new_file()
-            self._open[piece.file].add(piece, found.get(id(piece), nothing))
-            if piece.last:
-                yield piece.file, self._open.pop(piece.file).finished()
-
-
-def _ready(futures: list[Future[Heard]], coming: Future[Group | None]) -> bool:
-    """Waits until the next group is there or this one has been heard; whether it has."""
-    while not coming.done() and not all(future.done() for future in futures):
-        unfinished: list[Future[Any]] = [future for future in futures if not future.done()]
-        wait([coming, *unfinished], return_when=FIRST_COMPLETED)
-    return all(future.done() for future in futures)

@@ -14,6 +14,11 @@ POSTERIOR, NO_CONFIDENCE = "posterior", "none"
 Segmentation = Literal["auto", "pauses", "windows"]
 Segmented = Literal["whole", "pauses", "windows"]  # how one was
 
+# What computes. auto: the bundle's ONNX file where it has one (asr export), else torch, and torch where there is a CUDA
+# card.
+Asked = Literal["auto", "torch", "onnx"]
+EngineName = Literal["torch", "onnx", "onnx-int8"]  # what did
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -21,10 +26,9 @@ class Wanted:
 
     words: bool = False  # words with their times
     decoder: Literal["greedy", "beam"] | None = None  # None: the search that the bundle carries, else greedy
-    confidence: str = (
-        ""  # of the words: the file of an estimator, "posterior" or "none"; "": the bundle's, if any
-    )
+    confidence: str = ""  # of the words: an estimator's file, "posterior" or "none"; "": the bundle's, if any
     segmentation: Segmentation = "auto"
+    engine: Asked = "auto"
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Transcript:
     seconds: float  # of audio
     words: tuple[Word, ...] = ()  # of the text, where they were asked for
     segmentation: Segmented = "whole"  # how the file was cut into what was heard as one
+    engine: EngineName = "torch"  # what computed
 
     @property
     def segments(self) -> tuple[Segment, ...]:

@@ -3,21 +3,21 @@
     listening = VoiceActivity().stream(16_000)
     listening(samples)    # (n,) probabilities of the next n frames of 32 ms that are complete
 
-The network and its weights are a file of the package silero-vad, computed by onnxruntime; the extra `vad` installs
-both. The package itself is not imported (it brings torchaudio). onnxruntime's telemetry is off before it is loaded.
+The network and its weights are a file of the package silero-vad, computed by onnxruntime (asr.engine.runtime); the
+extra `vad` installs both. The package itself is not imported (it brings torchaudio).
 
 Silero Team, Silero VAD: pre-trained enterprise-grade voice activity detector, 2024, https://github.com/snakers4/silero-vad
 """
 
-import importlib
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from asr.audio import resampler
+from asr.engine.runtime import session
 from asr.errors import AsrError
 from asr.sound_file import Samples
 
@@ -47,15 +47,7 @@ class VoiceActivity:
         if network is None or importlib.util.find_spec("onnxruntime") is None:
             missing = "silero-vad" if network is None else "onnxruntime"
             raise AsrError(f"voice activity: {missing} is not installed; {_INSTALL}")
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # looked at while it is loaded
-        runtime: Any = importlib.import_module("onnxruntime")
-        runtime.disable_telemetry_events()
-        options = runtime.SessionOptions()
-        options.inter_op_num_threads = options.intra_op_num_threads = 1
-        options.log_severity_level = 3  # errors
-        self._session = runtime.InferenceSession(
-            str(network), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session = session(str(network))
 
     def stream(self, sample_rate: int) -> "SpeechStream":
         """For one recording.
@@ -72,11 +64,7 @@ class SpeechStream:
     def __init__(self, session: Any, sample_rate: int) -> None:
         self._session = session
         self._rate = 16_000 if sample_rate >= 16_000 else 8_000
-        self._resampler: Any = None
-        if sample_rate != self._rate:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(sample_rate, self._rate, 1, dtype="float32", quality="VHQ")
+        self._resampler = resampler(sample_rate, self._rate)
         self._size, self._context = _FRAME[self._rate], _CONTEXT[self._rate]
         # What the network has to be given before the next frame, and what there is of that frame.
         self._held: Samples = np.zeros(self._context, np.float32)

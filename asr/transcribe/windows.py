@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from asr.decoding.encoded import joined
 from asr.recipe import FrontEnd, Model
 from asr.sound_file import Samples
 
@@ -32,17 +33,17 @@ class Windows:
     overlap: int  # samples
     grid: int  # samples from one output of the model to the next
     hop: int  # samples from one feature frame to the next, of which that is a multiple
+    centre: float = 0.0  # samples from the beginning to the middle of what the first output stands for
 
     @classmethod
     def of(cls, front_end: FrontEnd, model: Model) -> Self:
         """For a model; lengths are rounded to its outputs."""
-        grid = front_end.hop_samples
-        for convolution in model.convolutions:
-            grid *= convolution.stride[0]
+        grid = front_end.hop_samples * model.frames_an_output
         step, overlap = (
             max(1, round(seconds * front_end.sample_rate / grid)) * grid for seconds in (STEP, OVERLAP)
         )
-        return cls(round(WHOLE * front_end.sample_rate), step, overlap, grid, front_end.hop_samples)
+        whole, hop = round(WHOLE * front_end.sample_rate), front_end.hop_samples
+        return cls(whole, step, overlap, grid, hop, hop * model.centre)
 
     def cut(self, blocks: Iterable[Samples]) -> Iterator[tuple[Samples, bool]]:
         """Windows of step + overlap samples, and whether each is the last, which has what is left."""
@@ -52,9 +53,9 @@ class Windows:
             held.append(block)
             count += len(block)
             while count > self.step + self.overlap:  # so that the last one has more than the overlap
-                joined = np.concatenate(held)
-                yield joined[: self.step + self.overlap].copy(), False
-                held, count = [joined[self.step :]], count - self.step
+                whole = np.concatenate(held)
+                yield whole[: self.step + self.overlap].copy(), False
+                held, count = [whole[self.step :]], count - self.step
         yield np.concatenate(held), True
 
 
@@ -76,10 +77,10 @@ class Joiner:
         else:
             taken = 0
         if last:
-            return np.concatenate([begin, window])
+            return joined([begin, window])
         certain = self._step - taken
         self._held = window[certain : certain + self._overlap]
-        return np.concatenate([begin, window[:certain]])
+        return joined([begin, window[:certain]])
 
 
 def _cut(left: LogProbs, right: LogProbs, blank: int = 0) -> int:

@@ -2,8 +2,8 @@
 
 Lines of JSON go in and out. In: {"files": [[7, "a.wav", null, ""], ...]}, to be heard together; each has a number and
 what asr.audio.Track has. Out: {"ready": true} once, or {"fatal": "...", "error": "BundleError"}, then for every file
-{"file": 7, "text": "...", "seconds": 2.5, "words": [], "segmentation": "whole"} or {"file": 7, "fault": "..."}. It ends
-when its input does, even in the middle: then nobody waits for its answers.
+{"file": 7, "text": "...", "seconds": 2.5, "words": [], "segmentation": "whole", "engine": "torch"}, or
+{"file": 7, "fault": "..."}. It ends when its input does, even in the middle: then nobody waits for its answers.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def work() -> int:
         answer: dict[str, Any] = {"file": numbers.get()}
         if isinstance(found, Transcript):
             answer |= {"text": found.text, "seconds": found.seconds, "words": list(map(astuple, found.words))}
-            answer["segmentation"] = found.segmentation
+            answer |= {"segmentation": found.segmentation, "engine": found.engine}
         else:
             answer |= {"fault": str(found)}
         _answer(answers, answer)

@@ -7,8 +7,9 @@ import pytest
 from by_hand import of_format_1, record, with_key, with_part
 from history import digest
 
-from asr.claims.causes import Cause, Kind, causes
+from asr.claims.causes import _SECTIONS, Cause, Kind, causes
 from asr.claims.trails import Place
+from asr.recipe import Recipe
 from asr.runs.record import Record
 
 Plant = Callable[[Record], Record]
@@ -85,6 +86,7 @@ PLANTS: list[tuple[Plant, Kind, str, Places]] = [
     (key(train__micro_batches=1), "recipe of the data", "recipe key train.micro_batches", HEARD),
     (key(front_end__mels=30), "recipe of the model", "recipe key front_end.mels", MADE),
     (key(model__dropout=0.3), "recipe of the model", "recipe key model.dropout", ("loss", "epoch")),
+    (key(init={"from": "other"}), "recipe of the model", "recipe key init.from", MADE),
     (key(spec_augment__time_masks=0), "recipe of the model", "recipe key spec_augment.time_masks", ("loss",)),
     (key(train__learning_rate=0.1), "recipe of the training", "recipe key train.learning_rate", LEARNED),
     (key(train__clip=9.0), "recipe of the training", "recipe key train.clip", LEARNED),
@@ -127,11 +129,25 @@ PLANTS: list[tuple[Plant, Kind, str, Places]] = [
     (key(score__batch_utterances=2), "recipe of the score", "recipe key score.batch_utterances", (None,)),
     (key(decoder={"kind": "beam"}), "recipe of the decoder", "recipe key decoder.kind", (None,)),
 ]
+# Those of a training that begins with another model.
+BEGUN = with_key(FIRST, init={"from": "other"})
 NAMES = [what for _, _, what, _ in PLANTS]
 
 
 def test_every_kind_is_planted() -> None:
     assert {kind for _, kind, _, _ in PLANTS} | {"layout"} == set(get_args(Kind))
+
+
+def test_every_table_of_a_recipe_is_of_a_kind() -> None:
+    """Or two runs that differ in it could not be compared."""
+    assert _SECTIONS.keys() == Recipe.model_fields.keys() - {"name"}
+
+
+def test_learning_from_errors_is_named() -> None:
+    for place in ("loss", "gradient", "update", "epoch"):
+        (found,) = causes(BEGUN, with_key(BEGUN, risk__kind="sampled"), place)
+        assert (found.kind, found.what) == ("recipe of the training", "recipe key risk.kind")
+        assert found.likely
 
 
 @pytest.mark.parametrize(("plant", "kind", "what", "places"), PLANTS, ids=NAMES)

@@ -92,7 +92,6 @@ def test_all_of_yesno(yesno: list[object], tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_first_epoch_of_the_digits(tmp_path: Path) -> None:
     """Synthetic speech is made anew here; what its lock file says of it decides whether it is the same."""
-    pytest.importorskip("espeakng_loader", reason="needs eSpeak NG: pip install 'attest-asr[demo]'")
     record = RESULTS / "digits" / "seed1.json"
     found = reproduced(record, tmp_path, "--steps", "0:112", status=(0, 4))
     assert found["verdict"]["steps"] == 112

@@ -27,6 +27,7 @@ Key = tuple[str | int, ...]
 # What nothing but the seal vouches for: who seals a record again can write anything here.
 SAID_ONLY = (
     "command",
+    "trained_in",
     "environment.",
     "numerics.aten",
     "numerics.onednn",

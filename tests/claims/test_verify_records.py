@@ -16,8 +16,10 @@ from asr.errors import RunError
 from asr.runs.options import RunOptions
 from asr.runs.seal import canonical_digest
 from asr.training.reports import Interrupted
+from asr.tuning.verify import verify_study
 
 RESULTS = sorted((Path(__file__).resolve().parents[2] / "docs" / "results").rglob("*.json"))
+STUDIES = [path for path in RESULTS if path.name == "study.json"]
 
 
 def test_a_record_by_itself(alone: Path) -> None:
@@ -32,9 +34,18 @@ def test_a_record_by_itself(alone: Path) -> None:
     assert reasons == {"a record by itself; give the run folder"}
 
 
-@pytest.mark.parametrize("record", RESULTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize(
+    "record", sorted({*RESULTS} - {*STUDIES}), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
 def test_published_records(record: Path) -> None:
     assert verify(record).verdict == "verified"
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.parent.name)
+def test_published_studies(study: Path) -> None:
+    """With all that they have published: their values are suggested again, trial by trial."""
+    report = verify_study(study.parent)
+    assert {check.outcome for check in report.checks} == {"ok"}
 
 
 def test_a_recipe_of_an_older_version_keeps_its_digest(alone: Path) -> None:

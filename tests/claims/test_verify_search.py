@@ -53,6 +53,11 @@ def put(*key: str | int, value: Any) -> Change:
         (put("settings", "engine", value="flashlight"), "search.settings.engine"),
         (put("surface", value=[]), "search.surface"),
         (put("surface", 0, "lm_weight", value=7.0), "search.surface"),
+        (put("surface", 0, "expected_errors", value=7.0), "search.surface.0.expected_errors"),
+        (
+            lambda tree: tree["recipe"]["decoder"].update(tune_by="expected"),
+            "search.surface.0.expected_errors",
+        ),
         (put("language_model", value=None), "search.language_model"),
         (put("language_model", "source", value="train"), "search.language_model.source"),
         (put("language_model", "sha256", value="0" * 64), "search.language_model.sha256"),
@@ -86,6 +91,20 @@ def test_a_better_point_that_was_not_chosen(run: Path) -> None:
 
     change_record(run / "record.json", alter)
     assert any(what.startswith("search.settings.") for what in codes(verify(run)))
+
+
+def test_records_from_before_there_were_two_rules(run: Path) -> None:
+    """What they do not say is that the fewest errors chose, as they did."""
+
+    def alter(tree: dict[str, Any]) -> None:
+        del tree["recipe"]["decoder"]["tune_by"]
+        for point in tree["search"]["surface"]:
+            del point["expected_errors"]
+
+    alone = run.parent / "old.json"
+    shutil.copy(run / "record.json", alone)
+    change_record(alone, alter)
+    assert codes(verify(alone)) == {}
 
 
 def test_a_transcript_of_the_search_that_was_altered(run: Path) -> None:

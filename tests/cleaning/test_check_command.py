@@ -17,14 +17,11 @@ import soundfile
 
 from asr.cleaning.known import Known, Stretch
 from asr.cleaning.measuring import TOGETHER
-from asr.cli import check as command
 from asr.cli.check import read_parts
-from asr.cli.main import COMMANDS, main
+from asr.cli.main import main
 from asr.errors import ManifestError
 from asr.manifest import write_manifest
 from asr.utterance import Utterance
-
-pytestmark = pytest.mark.skipif(command not in COMMANDS, reason="`asr check` is not a command yet")
 
 
 def noises(folder: Path, count: int, first: int) -> list[Utterance]:
@@ -83,9 +80,23 @@ def test_what_is_found_is_shown_and_written(corpus: Path, capsys: pytest.Capture
     assert sorted(path.name for path in (corpus / "clean").iterdir()) == [
         "left_out.jsonl", "mended.jsonl", "test.jsonl", "train.jsonl",
     ]  # fmt: skip
-    assert [path.name for path in read_parts([str(corpus / "clean")])[0].path.parent.glob("t*.jsonl")]
+    assert {part.name: len(part.utterances) for part in read_parts([str(corpus / "clean")])} == {
+        "test": 1,
+        "train": 2,
+    }
     assert call(corpus, "--fix", corpus / "clean") == 1  # it is there already
     assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_what_would_command_a_terminal_is_shown(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An id that clears the screen, and a text with a CSI of one character (C1)."""
+    (one,) = noises(corpus / "more", 1, 7)
+    write_manifest(corpus / "dev.jsonl", [replace(one, id="u7\x1b[2J", text="a\x9b31mred\x1b]0;x\x07\u4e2d")])
+    assert call(corpus) == 1
+    out = capsys.readouterr().out
+    assert "dev/u7\\x1b[2J" in out
+    assert "a\\x9b31mred\\x1b]0;x\\x07\u4e2d" in out
+    assert not set(out) & {"\x1b", "\x9b", "\x07"}
 
 
 def test_wrong_command_lines(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:

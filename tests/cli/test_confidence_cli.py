@@ -102,7 +102,6 @@ def test_too_few_errors_for_a_forest(
     confused: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No forest, and the reason; the n-best posterior is calibrated instead."""
-    pytest.importorskip("sklearn", reason="needs scikit-learn: the extra `confidence`")
     monkeypatch.setattr(fit, "FEWEST", 1000)
     tree = told(capsys, "train", confused, "-o", tmp_path / "c.json")
     assert tree["method"] == "rivals"

@@ -98,6 +98,7 @@ def test_mistakes(run: Path, model: Path, tmp_path: Path, complaint: Complaint) 
     assert "--lm-weight weighs a language model" in complaint(
         "evaluate", run, "--decoder", "beam", "--lm-weight", "1"
     )
+    assert "--lm-weight is for --decoder beam" in complaint("evaluate", run, "--lm-weight", "0")
     assert "--tune chooses --lm-weight; leave it out" in complaint(
         "evaluate", run, "--decoder", "beam", "--lm", model, "--lm-weight", "1", "--tune"
     )

@@ -42,6 +42,17 @@ def test_train_says_what_it_made(text: Path, tmp_path: Path, capsys: pytest.Capt
     assert printed.err.startswith("asr: the text is too small or too even to estimate some discounts")
 
 
+def test_train_in_classes(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One class of a and b: <s> c, c c, c </s> are written out as 2, 4 and 2 n-grams."""
+    out = tmp_path / "model.arpa"
+    assert main(["lm", "train", str(text), "-o", str(out), "--order", "2", "--classes", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  classes      1, written out in words; discounts are those of classes",
+        "  1-grams      5; discounts 0.500, 1.000, 1.500 (fallback)",
+        "  2-grams      8; discounts 0.500, 1.000, 1.500 (fallback)",
+    ]
+
+
 def test_train_for_programs(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "model.arpa"
     assert main(["lm", "train", str(text), "-o", str(out), "--unit", "character", "--json"]) == 0
@@ -138,6 +149,8 @@ def test_as_a_process_with_a_pipe(tmp_path: Path) -> None:
         (("--prune", "0", "2", "1"), "thresholds must not fall"),
         (("--prune-entropy", "-1"), "must be 0 or more, got -1.0"),
         (("--vocabulary", "no/such"), "no/such: cannot be read"),
+        (("--classes", "-1"), "classes are of words, 1 or more of them, got -1 of words"),
+        (("--classes", "2", "--unit", "character"), "got 2 of characters"),
     ],
 )
 def test_mistakes_in_training(words: tuple[str, ...], message: str, text: Path, complaint: Complaint) -> None:

@@ -232,7 +232,6 @@ def test_other_settings_in_the_same_folder(
 
 
 def test_tensorboard_events(words: list[str], tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
     assert main([*words, "--tensorboard"]) == 0
     events = list((tmp_path / "out" / "tensorboard").iterdir())
     assert len(events) == 1

@@ -70,7 +70,7 @@ def test_a_folder_to_a_folder_and_again(
     )
     assert tree(folder / "out") == {**found, "in/a.txt": "corrected by hand"}
 
-    monkeypatch.setattr("asr.transcribe.transcriber.load_bundle", None)  # nobody needs a model any more
+    monkeypatch.setattr("asr.transcribe.transcriber.load_engine", None)  # nobody needs a model any more
     assert main(line) == 0
     assert "transcripts of 0 files written; 2 had theirs already" in capsys.readouterr().err
     monkeypatch.undo()
@@ -256,6 +256,14 @@ def test_mistakes(model: Path, folder: Path, complaint: Complaint) -> None:
         main([str(word) for word in (*asked, "--format", "doc")])
     with pytest.raises(SystemExit):
         main([str(word) for word in (*asked, "--output", "out", "--beside")])
+
+
+def test_help_knows_all_formats() -> None:
+    """It has a list of its own, so that `asr --help` need not import them."""
+    from asr.cli.transcribe import FORMATS
+    from asr.transcribe.files.formats import FORMATS as KNOWN
+
+    assert tuple(KNOWN) == FORMATS
 
 
 def test_confidence_of_the_model_itself(

@@ -6,41 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_bundle import LETTERS, write_searching_bundle
 
 from asr.confidence.bundled import bundled_estimator, check_estimator, copy_with, sources_with
 from asr.confidence.calibration import Calibration
 from asr.confidence.estimator import Trained
 from asr.confidence.estimator_file import TrainedOn, save_estimator
 from asr.confidence.way import described
-from asr.decoding.bundled import load_decoder, save_decoder
+from asr.decoding.bundled import load_decoder
 from asr.decoding.decoder import GREEDY, Decoder
-from asr.decoding.lexicon import Lexicon
 from asr.decoding.settings import SearchSettings
-from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import BundleError, ConfidenceError, StorageError
 from asr.files import sha256_file
-from asr.model.acoustic import new_model
-from asr.model.bundle import load_bundle, name_decoder, save_bundle
-from asr.recipe import FrontEnd, Model
-from asr.tokenizer import CharacterTokenizer
+from asr.model.bundle import load_bundle
 
-LETTERS = CharacterTokenizer(" eghnos")
 HALF = Calibration(slope=1.0, offset=0.0, floor=0.01)
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that carries a search with a lexicon, and no estimator."""
-    folder = tmp_path_factory.mktemp("plain") / "model"
-    model = new_model(
-        FrontEnd(sample_rate=8000, mels=8), Model(projection=4, layers=1, hidden=3), LETTERS.size, 1
-    )
-    save_bundle(folder, model.eval(), LETTERS, name="test", text="plain-1")
-    used = SettingsUsed.of(SearchSettings(beam=20), "plain", 0.0)
-    words = Lexicon.of_words(["go", "on"], LETTERS)
-    name_decoder(folder, save_decoder(folder, used, vocabulary_of(LETTERS), lexicon=words))
-    return folder
+    return write_searching_bundle(tmp_path_factory.mktemp("plain") / "model")
 
 
 @pytest.fixture

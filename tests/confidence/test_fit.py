@@ -50,7 +50,6 @@ def test_folds_are_speakers() -> None:
 
 def test_nobody_is_judged_by_an_estimator_that_has_heard_them() -> None:
     """One speaker's words are right and wrong the other way round: only an estimator that has seen it could know."""
-    pytest.importorskip("sklearn", reason="needs scikit-learn: the extra `confidence`")
     odd = [
         Sample(
             each.id, each.speaker, each.features, ~each.right if each.speaker == "s0" else each.right, False
@@ -107,7 +106,6 @@ def test_too_few_errors() -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    pytest.importorskip("sklearn", reason="needs scikit-learn: the extra `confidence`")
     return fit(samples(), FOREST, LETTERS, GROWTH)
 
 

@@ -51,11 +51,12 @@ def words(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_as_scikit_learn_says() -> None:
-    ensemble = pytest.importorskip("sklearn.ensemble", reason="needs scikit-learn: the extra `confidence`")
+    from sklearn.ensemble import RandomForestClassifier
+
     features, right = words(400, 1)
     growth = Growth(trees=20, leaf=3, seed=7)
     forest = grow(features, right, growth)
-    theirs = ensemble.RandomForestClassifier(
+    theirs = RandomForestClassifier(
         20, min_samples_leaf=3, max_features="sqrt", random_state=7, n_jobs=1
     ).fit(features.astype(np.float32), right)
     others, _ = words(300, 2)
@@ -70,7 +71,6 @@ def test_as_scikit_learn_says() -> None:
 
 def test_a_threshold_between_two_floats() -> None:
     """scikit-learn compares float32 with float64: a value that is rounded up may not go the other way."""
-    pytest.importorskip("sklearn", reason="needs scikit-learn: the extra `confidence`")
     rng = np.random.default_rng(4)
     features = np.float32(0.1) + rng.integers(0, 4, size=(200, 2)).astype(np.float32) * np.float32(2**-26)
     right = features[:, 0] > np.float32(0.1)
@@ -90,6 +90,5 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_kind_of_words_only() -> None:
-    pytest.importorskip("sklearn", reason="needs scikit-learn: the extra `confidence`")
     with pytest.raises(ValueError, match="3 words that are all right"):
         grow(np.zeros((3, 2)), np.ones(3, bool), Growth())

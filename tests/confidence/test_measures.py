@@ -89,7 +89,8 @@ words = st.lists(
 
 @given(words)
 def test_as_scikit_learn_says(pairs: list[tuple[float, bool]]) -> None:
-    metrics = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn: the extra `confidence`")
+    from sklearn import metrics
+
     confidences = np.array([each for each, _ in pairs])
     right = np.array([each for _, each in pairs])
     assert auc(confidences, right) == pytest.approx(metrics.roc_auc_score(right, confidences))

@@ -19,11 +19,6 @@ from asr.files import sha256_file
 from asr.manifest import Utterance
 from asr.recipe_file import load_recipe
 
-needs_espeak = pytest.mark.skipif(
-    espeak.find_spec("espeakng_loader") is None,
-    reason="eSpeak NG is not installed: pip install -e '.[demo]'",
-)
-
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
@@ -84,7 +79,6 @@ def assert_strange(unheard: Iterable[str], heard: Iterable[str]) -> None:
         assert np.abs(formants(one) - formants(other)).max() > 4, f"{one} is like {other}"
 
 
-@needs_espeak
 def test_no_test_voice_has_the_formants_of_a_training_voice(settings: Settings) -> None:
     assert_strange(settings.voices.test, settings.voices.train)
 
@@ -116,7 +110,6 @@ def test_an_utterance_does_not_depend_on_the_others(settings: Settings, few: Set
     assert all(whole[item.id] == item for item in plan(few))
 
 
-@needs_espeak
 def test_the_same_with_any_number_of_workers(few: Settings, tmp_path: Path) -> None:
     seen = []
     one = make_with(few, tmp_path / "one", lambda *progress: seen.append(progress), 1)
@@ -127,7 +120,6 @@ def test_the_same_with_any_number_of_workers(few: Settings, tmp_path: Path) -> N
     assert visible(tmp_path / "one") == [one]  # nothing is left beside it
 
 
-@needs_espeak
 def test_is_made_once(few: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_with(few, tmp_path, silent, 1)
     monkeypatch.setattr(espeak, "find_spec", lambda _name: None)  # a second synthesis would fail
@@ -138,7 +130,6 @@ def test_is_made_once(few: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert visible(tmp_path) == [folder]
 
 
-@needs_espeak
 def test_an_interruption_leaves_nothing(few: Settings, tmp_path: Path) -> None:
     def interrupt(_what: str, done: int, _total: int) -> None:
         if done == 3:
@@ -151,7 +142,6 @@ def test_an_interruption_leaves_nothing(few: Settings, tmp_path: Path) -> None:
     assert make_with(few, tmp_path, silent, 2).is_dir()
 
 
-@needs_espeak
 def test_sound(few: Settings, tmp_path: Path) -> None:
     splits = read(make_with(few, tmp_path, silent, 2))
     assert [len(splits[split]) for split in ("train", "test")] == [6, 2]
@@ -167,7 +157,6 @@ def test_sound(few: Settings, tmp_path: Path) -> None:
         assert utterance.speaker == speaker(utterance.id.rpartition("-")[0])
 
 
-@needs_espeak
 def test_through_prepare(few: Settings, tmp_path: Path) -> None:
     """The corpus's identity, as a run sees it, is the same from another synthesis with other workers."""
     first, second = (
@@ -214,7 +203,6 @@ def test_it_is_called_synthetic() -> None:
     assert "synthetic" in reader.title
 
 
-@needs_espeak
 @pytest.mark.slow
 def test_the_whole_corpus_is_that_of_its_lock(tmp_path: Path) -> None:
     assert prepare("digits", None, tmp_path).lock_state == "matches"

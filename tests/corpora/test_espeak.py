@@ -15,9 +15,6 @@ from asr.corpora import espeak
 from asr.corpora.espeak import Speech, Synthesiser
 from asr.errors import CorpusError
 
-if espeak.find_spec("espeakng_loader") is None:
-    pytest.skip("eSpeak NG is not installed: pip install -e '.[demo]'", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def synthesiser() -> Iterator[Synthesiser]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -16,8 +17,6 @@ from asr.corpora import PreparedCorpus, keep_lock, prepare
 from asr.corpora.shard_writer import write_shards
 from asr.corpora.shards import address_of
 from asr.errors import AudioError, CorpusError
-
-fsspec = pytest.importorskip("fsspec", reason="needs fsspec: pip install 'attest-asr[remote]'")
 
 SIZE = 30_720  # bytes
 WORDS = {
@@ -159,8 +158,6 @@ def test_shard_that_is_not_the_one(
 def test_addresses_that_give_nothing(
     tmp_path: Path, fetched: list[str], address: str, complaint: str
 ) -> None:
-    if address.startswith("http"):
-        pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'attest-asr[remote]'")
     with pytest.raises(CorpusError, match=complaint):
         get(address, tmp_path)
 
@@ -219,7 +216,6 @@ class Flaky(http.server.SimpleHTTPRequestHandler):
 def test_web_server_that_breaks_off(
     shards: Path, corpus: PreparedCorpus, tmp_path: Path, fetched: list[str]
 ) -> None:
-    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'attest-asr[remote]'")
     handler = functools.partial(type("Fresh", (Flaky,), {"asked": set()}), directory=str(shards))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -120,7 +120,6 @@ print(json.dumps(found))
 
 @pytest.mark.slow
 def test_webdataset_reads_them(shards: Path) -> None:
-    pytest.importorskip("webdataset", reason="needs webdataset, which the extra dev has")
     command = [sys.executable, "-W", "ignore", "-c", WEBDATASET, str(shards)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     expected = []

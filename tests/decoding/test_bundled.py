@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_bundle import LETTERS, write_bundle
 
 from asr.decoding.bundled import bundled_reader, load_decoder, save_decoder
 from asr.decoding.lexicon import Lexicon
@@ -16,12 +17,8 @@ from asr.decoding.settings_used import SettingsUsed
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import BundleError
 from asr.lm.train import Settings, train
-from asr.model.acoustic import new_model
 from asr.model.bundle import Bundle, load_bundle, name_decoder, save_bundle
-from asr.recipe import FrontEnd, Model
-from asr.tokenizer import CharacterTokenizer
 
-LETTERS = CharacterTokenizer(" eghnos")
 USED = SettingsUsed.of(SearchSettings(lm_weight=0.75, word_score=1.5, beam=20), "plain", 0.3)
 PRIORS = Priors((0.3, *[0.1] * 7))
 
@@ -29,12 +26,7 @@ PRIORS = Priors((0.3, *[0.1] * 7))
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle without a search."""
-    folder = tmp_path_factory.mktemp("plain") / "model"
-    model = new_model(
-        FrontEnd(sample_rate=8000, mels=20), Model(projection=8, layers=1, hidden=6), LETTERS.size, 1
-    )
-    save_bundle(folder, model.eval(), LETTERS, name="test", text="plain-1")
-    return folder
+    return write_bundle(tmp_path_factory.mktemp("plain") / "model")
 
 
 @pytest.fixture(scope="module")

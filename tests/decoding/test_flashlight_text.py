@@ -16,10 +16,6 @@ from asr.decoding.search import Search
 from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import Vocabulary
 
-pytest.importorskip(
-    "flashlight.lib.text.decoder", reason="needs flashlight-text: pip install 'attest-asr[search]'"
-)
-
 WORDS = Lexicon([("ab", [1, 2]), ("a", [1]), ("bb", [2, 2]), ("b2", [2]), ("bee", [2])])
 ARPA = """\\data\\
 ngram 1=6

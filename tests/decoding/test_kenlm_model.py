@@ -6,8 +6,6 @@ import pytest
 from asr.decoding.kenlm_model import KenlmModel
 from asr.errors import LanguageModelError
 
-pytest.importorskip("kenlm", reason="needs KenLM: pip install 'attest-asr[search]'")
-
 ARPA = """\\data\\
 ngram 1=5
 ngram 2=3

@@ -14,17 +14,7 @@ from asr.decoding.search import Search, search
 from asr.decoding.settings import SearchSettings
 from asr.decoding.vocabulary import Vocabulary
 
-ENGINES = [
-    "plain",
-    pytest.param(
-        "flashlight",
-        marks=pytest.mark.skipif(
-            importlib.util.find_spec("flashlight") is None,
-            reason="needs flashlight-text: pip install 'attest-asr[search]'",
-        ),
-    ),
-]
-each_engine = pytest.mark.parametrize("engine", ENGINES)
+each_engine = pytest.mark.parametrize("engine", ["plain", "flashlight"])
 HALVES = np.log(np.full((3, 4), 0.25))
 
 

@@ -93,3 +93,11 @@ def test_words_never_overlap(frames: list[int], seed: int) -> None:
     assert times[-1] <= 2.0
     for word, (start, end) in zip(words, borders, strict=True):
         assert start <= word.start * PERIOD + 0.01 and end >= word.start * PERIOD - 0.01
+
+
+def test_frames_can_be_centred_later() -> None:
+    """In silence nothing but the frames tells: the times move with their centre."""
+    silence = Sound(np.zeros(300), 0.01)
+    words = [spike(0.8), spike(1.6)]
+    here, there = word_borders(words, PERIOD, silence), word_borders(words, PERIOD, silence, 0.05)
+    np.testing.assert_allclose(np.array(there) - np.array(here), 0.05, atol=1e-9)

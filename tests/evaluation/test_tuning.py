@@ -24,7 +24,7 @@ def test_every_combination_is_tried_once_narrow_beams_first() -> None:
     grid = Grid((0.5, 1.0), (0.0, 2.0), (0.0, 0.3), (20, 10))
     surface = tune(count, grid)
     assert len(asked) == len(set(asked)) == len(grid) == 16
-    assert asked[:3] == [(0.5, 0.0, 0.0, 10), (0.5, 2.0, 0.0, 10), (1.0, 0.0, 0.0, 10)]
+    assert asked[:3] == [(0.5, 0.0, 0.0, 10, 0), (0.5, 2.0, 0.0, 10, 0), (1.0, 0.0, 0.0, 10, 0)]
     assert [weights.beam for weights in asked] == [10] * 8 + [20] * 8
     assert [point.weights for point in surface.points] == asked
     assert surface.to_json()[0] == {
@@ -42,14 +42,14 @@ def test_what_is_known_is_not_tried_again_and_all_is_kept() -> None:
         return Errors(5, 5)
 
     surface = tune(count, grid, known=known, keep=lambda points: kept.append(list(points)))
-    assert asked == [(0.5, 0.0, 0.0, 9), (1.0, 0.0, 0.0, 9)]
+    assert asked == [(0.5, 0.0, 0.0, 9, 0), (1.0, 0.0, 0.0, 9, 0)]
     assert kept == [list(surface.points[:3]), list(surface.points)]  # never fewer than were known
     assert surface.points[:2] == tuple(known)
 
 
 def test_fewest_words_then_fewest_characters() -> None:
     surface = surface_of({(0.5, 0.0): (7, 30), (0.5, 1.0): (7, 12), (1.0, 0.0): (8, 1), (1.0, 1.0): (9, 9)})
-    assert surface.best.weights == (0.5, 1.0, 0.0, 50)
+    assert surface.best.weights == (0.5, 1.0, 0.0, 50, 0)
 
 
 def test_of_equal_points_the_one_in_the_best_company() -> None:
@@ -63,7 +63,7 @@ def test_of_equal_points_the_one_in_the_best_company() -> None:
     surface = surface_of(errors)
     assert surface.around(surface.points[0]) == 7.75
     assert surface.around(surface.points[-1]) == 6.5
-    assert surface.best.weights == (1.5, 2.0, 0.0, 50)
+    assert surface.best.weights == (1.5, 2.0, 0.0, 50, 0)
 
 
 def test_company_is_that_of_the_same_beam_and_priors() -> None:
@@ -109,10 +109,10 @@ def test_the_widest_beam_is_an_edge_and_the_narrowest_is_none() -> None:
 def test_the_grid_of_a_recipe() -> None:
     tried = {"tune": True, "lm_weights": (1.0, 2.0), "word_scores": (0.5,), "prior_weights": (0.0,)}
     wanted = Decoder(kind="beam", language_model="train", beam=7, **tried)
-    assert list(Grid.of(wanted)) == [(1.0, 0.5, 0.0, 7), (2.0, 0.5, 0.0, 7)]
+    assert list(Grid.of(wanted)) == [(1.0, 0.5, 0.0, 7, 0), (2.0, 0.5, 0.0, 7, 0)]
     # Without a language model there is nothing to weigh; a list of beams takes the place of the beam.
     alone = Decoder(kind="beam", lexicon="train", beam=7, beams=(3, 4), **tried)
-    assert list(Grid.of(alone)) == [(0.0, 0.5, 0.0, 3), (0.0, 0.5, 0.0, 4)]
+    assert list(Grid.of(alone)) == [(0.0, 0.5, 0.0, 3, 0), (0.0, 0.5, 0.0, 4, 0)]
 
 
 @pytest.mark.parametrize("lists", [((), (0.0,)), ((1.0, 1.0), (0.0,)), ((1.0,), ())])

@@ -121,7 +121,8 @@ def test_a_text_with_estimated_discounts(
 
 def test_kenlm_reads_our_files_and_agrees(tmp_path: Path) -> None:
     """Word by word: probability, length of the n-gram, known or not. And states part where KenLM's do."""
-    kenlm = pytest.importorskip("kenlm", reason="needs KenLM: pip install 'attest-asr[search]'")
+    import kenlm
+
     path = trained(tmp_path, made_text("train", 600), Settings(order=4, prune=(0, 0, 1), prune_entropy=1e-6))
     theirs, ours = kenlm.Model(str(path)), read_arpa(path)
     assert theirs.order == ours.order == 4

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import FAMILIES
 from torch import Tensor
 
 from asr.audio import read_audio
@@ -16,6 +17,7 @@ from asr.recipe import Convolution, FrontEnd, Model, SpecAugment
 TOKENS = 11
 SMALL = Model(projection=24, layers=2, hidden=20)
 BOUND = 1e-4  # nats: the most that padding may change a log-prob; float sums in another order, no more
+FINEST = 1e-5  # and so much of it: that of something all but impossible has fewer digits behind the point
 SHAPES = {
     "default": (FrontEnd(mels=40), SMALL),
     "mfcc": (FrontEnd(kind="mfcc", mels=40, coefficients=20), SMALL),
@@ -33,6 +35,10 @@ SHAPES = {
         ),
     ),
     "no convolutions": (FrontEnd(mels=40), SMALL.model_copy(update={"convolutions": ()})),
+    **{
+        name: (FrontEnd(mels=40), Model.model_validate({"projection": 24, "layers": 2, "hidden": 20} | keys))
+        for name, keys in FAMILIES.items()
+    },
 }
 
 
@@ -62,7 +68,7 @@ def check_padding(model: AcousticModel, waveforms: list[Tensor], padding: float 
         length = int(alone.lengths[0])
         assert together.lengths[row] == length
         found = together.log_probs[row, :length]
-        torch.testing.assert_close(found, alone.log_probs[0], atol=BOUND, rtol=0)
+        torch.testing.assert_close(found, alone.log_probs[0], atol=BOUND, rtol=FINEST)
         texts.append(greedy(alone.log_probs[0].numpy()))
         assert greedy(found.numpy()) == texts[-1]
     return texts
@@ -111,9 +117,10 @@ def test_alone_and_in_a_batch_speech(shape: str, speech: list[Tensor]) -> None:
     assert min(map(len, texts)) > 0
 
 
+@pytest.mark.parametrize("shape", ["wide kernels", "pyramid", "attention between", "all at once"])
 @pytest.mark.parametrize("padding", [1e6, float("nan")])
-def test_what_lies_in_the_padding_is_not_heard(padding: float, noise: list[Tensor]) -> None:
-    model = outspoken(*SHAPES["wide kernels"])
+def test_what_lies_in_the_padding_is_not_heard(padding: float, shape: str, noise: list[Tensor]) -> None:
+    model = outspoken(*SHAPES[shape])
     clean, dirty = hear(model, noise), hear(model, noise, padding)
     for row, length in enumerate(clean.lengths):
         assert torch.equal(clean.log_probs[row, :length], dirty.log_probs[row, :length])
@@ -131,6 +138,17 @@ def test_output_length_is_the_length_returned(stride: tuple[int, ...]) -> None:
             heard = model(torch.zeros(len(lengths), int(lengths.max())), lengths)
         assert heard.lengths.tolist() == [model.output_length(int(samples)) for samples in lengths]
         assert heard.log_probs.shape[1] == int(heard.lengths.max())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_family_has_the_outputs_that_it_says(shape: str) -> None:
+    """Nothing but the length is looked at, so a batch of many lengths is quick."""
+    model = new_model(*SHAPES[shape], TOKENS, seed=1)
+    lengths = torch.tensor([0, 1, 159, 160, 161, 1120, 1279, 1280, 1281, 2559, 2560, 5000])
+    with torch.inference_mode():
+        heard = model(torch.zeros(len(lengths), 5000), lengths)
+    assert heard.lengths.tolist() == [model.output_length(samples) for samples in lengths.tolist()]
+    assert heard.log_probs.shape[1] == int(heard.lengths.max())
 
 
 def test_stride_is_the_distance_of_outputs() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from asr.model.convolution import Convolutions, strided
+from asr.model.convolution import Convolutions, pooled, strided
 from asr.recipe import Convolution
 
 SETTINGS = [
@@ -16,6 +16,7 @@ SETTINGS = [
         Convolution(channels=2, kernel=(7, 5), stride=(3, 2)),
     ],
     [Convolution(channels=2, kernel=(11, 1), stride=(1, 1))] * 3,
+    [Convolution(channels=2, pool=(2, 2)), Convolution(channels=2, stride=(2, 1), pool=(3, 4))] * 2,
 ]
 
 
@@ -62,3 +63,30 @@ def test_without_layers_nothing_changes() -> None:
     found, lengths = Convolutions([], bands=6)(features, torch.tensor([7, 3]))
     assert torch.equal(found, features)
     assert lengths.tolist() == [7, 3]
+
+
+def test_pooling_by_hand() -> None:
+    planes = torch.tensor([[3.0, 1, 0], [2, 5, 7], [0, 0, 4], [9, 0, 0], [6, 8, 0]])[None, None]
+    assert pooled(planes, (2, 2))[0, 0].tolist() == [[5, 7], [9, 4], [8, 0]]
+    assert pooled(planes, (1, 3))[0, 0].tolist() == [[3], [7], [4], [9], [8]]
+    assert pooled(planes, (16, 2))[0, 0].tolist() == [[9, 7]]
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (3, 1), (4, 5)])
+def test_pooling_elsewhere_is_pooling_on_the_cpu(
+    pool: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no two are equal, gradients are the same, too; `elsewhere` is what is written out for devices."""
+    torch.manual_seed(1)
+    planes = torch.rand(2, 3, 11, 7, dtype=torch.float64, requires_grad=True)
+
+    class Elsewhere(torch.Tensor):
+        device = torch.device("meta")
+
+    found = pooled(planes, pool)
+    other = pooled(planes.as_subclass(Elsewhere), pool).as_subclass(torch.Tensor)
+    assert torch.equal(found, other)
+    weights = torch.rand_like(found)
+    (one,), (two,) = (torch.autograd.grad((each * weights).sum(), planes) for each in (found, other))
+    assert torch.equal(one, two)
+    assert torch.autograd.gradcheck(lambda values: pooled(values, pool), [planes])

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from families import FAMILIES
 
 from asr.model.acoustic import AcousticModel, new_model
 from asr.model.inference import Inference
 from asr.randomness import torch_generator
-from asr.recipe import Convolution, FrontEnd, Model
+from asr.recipe import AttentionDecoder, Convolution, FrontEnd, Model
 
 FRONT_END = FrontEnd(sample_rate=8_000, mels=20)
 SETTINGS = Model(
@@ -36,11 +37,16 @@ def check(model: AcousticModel, lengths: list[int]) -> None:
     found = inference(waveforms, counts)
     for row, length in enumerate(lengths):
         with torch.inference_mode():
-            expected, frames, _ = model(waveforms[row : row + 1, :length], counts[row : row + 1])
+            heard = model(waveforms[row : row + 1, :length], counts[row : row + 1])
+        expected, size = heard.log_probs, int(heard.lengths[0])
         alone = inference(waveforms[row : row + 1, :length], counts[row : row + 1])
         assert torch.equal(alone.log_probs, expected)
-        assert int(found.lengths[row]) == int(alone.lengths[0]) == int(frames[0])
-        torch.testing.assert_close(found.log_probs[row, : int(frames[0])], expected[0], atol=1e-5, rtol=0)
+        assert int(found.lengths[row]) == int(alone.lengths[0]) == size
+        torch.testing.assert_close(found.log_probs[row, :size], expected[0], atol=1e-5, rtol=0)
+        if heard.encoded is not None:  # what an attention decoder looks at
+            assert alone.encoded is not None and torch.equal(alone.encoded, heard.encoded)
+            assert found.encoded is not None
+            torch.testing.assert_close(found.encoded[row, :size], heard.encoded[0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[:1], [1], [3000, 3000]])
@@ -51,10 +57,17 @@ def check(model: AcousticModel, lengths: list[int]) -> None:
         SETTINGS.model_copy(update={"bidirectional": False}),
         SETTINGS.model_copy(update={"layers": 1, "hidden": 33, "projection": 7}),
         SETTINGS.model_copy(update={"hidden": 128, "projection": 256}),
+        SETTINGS.model_copy(update={"attention_decoder": AttentionDecoder(layers=1, hidden=4)}),
     ],
 )
 def test_as_the_model(settings: Model, lengths: list[int]) -> None:
     check(model_of(settings), lengths)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_as_the_model_of_another_family(family: str) -> None:
+    settings = Model.model_validate(SETTINGS.model_dump() | FAMILIES[family])
+    check(model_of(settings), [*LENGTHS, 16_000])
 
 
 @pytest.mark.parametrize("changes", [{"kind": "mfcc", "coefficients": 13}, {"normalise": "none"}])

@@ -34,6 +34,11 @@ def described(**changes: dict[str, Any]) -> Description:
         ({"model": {"projection": 10**7}}, "projection"),
         ({"model": {"convolutions": ({"channels": 10**6},)}}, "channels"),
         ({"model": {"convolutions": ({"channels": 1},) * 101}}, "convolutions 101"),
+        (
+            {"model": {"attention_decoder": {"layers": 10**9}}},
+            "attention_decoder.layers 1,000,000,000, at most 1,000",
+        ),
+        ({"model": {"attention_decoder": {"hidden": 10**8}}}, "attention_decoder.hidden"),
         ({"front_end": {"mels": 5_000}}, "mels 5,000, at most 4,096"),
         ({"front_end": {"window": 1e6}}, "80 mels of 1e+06 s at 16000 Hz"),
     ],

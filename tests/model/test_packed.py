@@ -9,37 +9,21 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import small_bundle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.bundled import save_decoder
-from asr.decoding.lexicon import Lexicon
-from asr.decoding.settings import SearchSettings
-from asr.decoding.settings_used import SettingsUsed
-from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import BundleError, StorageError
-from asr.model.acoustic import new_model
-from asr.model.bundle import name_decoder, save_bundle
 from asr.model.contents import FILES, LIST, Contents, bundle_sources, check_contents, contents_of
 from asr.model.packed import read_packed, write_packed
-from asr.recipe import FrontEnd, Model
-from asr.tokenizer import CharacterTokenizer
 
-LETTERS = CharacterTokenizer(" eghnos")
 NEEDED = ["model.json", "weights.safetensors", "decoder.json", "lexicon.txt", "README.md"]
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with a search, a lexicon and a model card."""
-    folder = tmp_path_factory.mktemp("bundle") / "small"
-    model = new_model(
-        FrontEnd(sample_rate=8000, mels=8), Model(projection=4, layers=1, hidden=3), LETTERS.size, 1
-    )
-    save_bundle(folder, model.eval(), LETTERS, name="test", text="plain-1")
-    used = SettingsUsed.of(SearchSettings(beam=20), "plain", 0.0)
-    words = Lexicon.of_words(["go", "on"], LETTERS)
-    name_decoder(folder, save_decoder(folder, used, vocabulary_of(LETTERS), lexicon=words))
+    folder = small_bundle.write_searching_bundle(tmp_path_factory.mktemp("bundle") / "small")
     (folder / "README.md").write_text("A small model.\n")
     return folder
 
@@ -49,21 +33,6 @@ def packed(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("packed") / "small.tar"
     write_packed(path, bundle_sources(bundle))
     return path
-
-
-@pytest.fixture
-def refused(tmp_path: Path) -> Callable[[bytes], str]:
-    """What is said of a file with these bytes; nothing of it may be left where a user would find it."""
-
-    def refused(data: bytes) -> str:
-        path = tmp_path / "other.tar"
-        path.write_bytes(data)
-        with pytest.raises(BundleError) as caught:
-            read_packed(path)
-        assert str(caught.value).startswith(f"{path}: ")
-        return str(caught.value)
-
-    return refused
 
 
 def members(packed: Path) -> list[tuple[tarfile.TarInfo, bytes]]:

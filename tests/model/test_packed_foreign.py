@@ -11,21 +11,6 @@ from asr.errors import BundleError
 from asr.model.packed import read_packed
 
 
-@pytest.fixture
-def refused(tmp_path: Path) -> Callable[[bytes], str]:
-    """What is said of a file with these bytes."""
-
-    def refused(data: bytes) -> str:
-        path = tmp_path / "other.tar"
-        path.write_bytes(data)
-        with pytest.raises(BundleError) as caught:
-            read_packed(path)
-        assert str(caught.value).startswith(f"{path}: ")
-        return str(caught.value)
-
-    return refused
-
-
 @pytest.mark.parametrize(
     ("data", "expected"),
     [

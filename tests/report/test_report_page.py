@@ -191,6 +191,15 @@ def test_two_runs_are_side_by_side_with_the_verdict_of_the_ladder(run: Path, tmp
     assert len([each for each in found.named("polyline") if each["class"] == "curve t1"]) == 4
 
 
+def test_errors_in_words_and_in_characters_are_not_side_by_side(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "characters"
+    shutil.copytree(run, folder)
+    change(folder / "record.json", lambda tree: tree["recipe"]["score"].update(unit="character"))
+    found = report(run, folder)
+    assert found.texts.count("Confusions") == 2
+    assert len({row[1] for row in found.table("Error rate by speaker")[1:]}) == 1
+
+
 def test_a_run_that_is_under_way_has_a_report(run: Path, tmp_path: Path) -> None:
     record = tmp_path / "record.json"
     shutil.copyfile(run / "record.json", record)
@@ -222,9 +231,9 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
-        ("/home/anna/runs/a/record.json: altered", "…/record.json: altered"),
+        ("/made/up/runs/a/record.json: altered", "…/record.json: altered"),
         ("reads '/a b/c.wav'", "reads '…/c.wav'"),
-        ("C:\\Users\\anna\\x.wav", "…/x.wav"),
+        ("C:\\Made\\up\\x.wav", "…/x.wav"),
         ("3 / 4 words, hypotheses/test.jsonl", "3 / 4 words, hypotheses/test.jsonl"),
         ("model/weights.safetensors", "model/weights.safetensors"),
     ],

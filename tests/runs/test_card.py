@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,6 @@ def test_it_is_in_the_bundle_and_in_the_record(run: Path, record: Record) -> Non
 
 
 def test_a_card_that_says_something_else_is_found(run: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(run, tmp_path / "run")
     card = tmp_path / "run" / "model" / "README.md"
     card.write_text(card.read_text().replace("## Limits", "## No limits"))

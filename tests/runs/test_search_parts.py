@@ -13,7 +13,7 @@ from asr.recipe import Recipe
 from asr.recipe_file import load_recipe, named_files, to_toml
 from asr.runs.named_files import check_files, digests_of, find_files
 from asr.runs.search_parts import describe_language_model, describe_lexicon, make_parts
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 TOKENIZER = CharacterTokenizer(" eghnosy")
 TRAIN = ["go on", "no one goes", "go on", ""]
@@ -88,6 +88,56 @@ def test_a_text_a_model_and_a_list_of_words(tmp_path: Path) -> None:
     assert told is not None and (told.texts, told.words) == ([], 0)
 
 
+def spoken(*more: str) -> PhoneTokenizer:
+    """A tokenizer whose lexicon has the words of TRAIN and others, each said as it is written."""
+    words = {*" ".join(TRAIN).split(), *more}
+    return PhoneTokenizer(
+        tuple("eghnos"),
+        {word: [" ".join(word)] for word in words},
+        {"go": 2},
+        {},
+        boundaries=True,
+        source="x",
+    )
+
+
+def test_all_words_that_have_a_pronunciation(tmp_path: Path) -> None:
+    """The model knows those that its text lacks, so they have a probability; what no phone spells is left out."""
+    wanted = miniature.recipe(
+        tokenizer={"kind": "phones", "pronunciations": "corpus"},
+        decoder={"kind": "beam", "language_model": "train", "lexicon": "pronunciations", "classes": 2},
+    )
+    tokenizer = spoken("so", "ho", "yes")
+    parts = make_parts(wanted, tokenizer, TRAIN, {}, tmp_path)
+    words, model = describe_lexicon(parts, tokenizer, TEXTS), describe_language_model(parts, TEXTS)
+    assert words is not None and model is not None
+    assert (words.source, words.words, words.left_out) == ("pronunciations", 7, 1)  # of "yes" y is unknown
+    assert words.missing == {"dev": 1, "test": 0}
+    assert model.unknown == {"dev": 1, "test": 0}
+    assert model.ngrams[0] == 7 + len({"<s>", "</s>", "<unk>"})
+    assert parts.decoder.lexicon is not None and {"so", "ho"} < parts.decoder.lexicon.words
+    assert parts.language_model is not None
+    advance, start = parts.language_model.model.advance, parts.language_model.model.start
+    assert advance(start, "so")[0] == advance(start, "ho")[0] > advance(start, "<unk>")[0] - 3
+
+
+def test_classes_are_those_of_a_model_that_is_made(tmp_path: Path) -> None:
+    ngrams = [
+        describe_language_model(
+            make_parts(recipe(language_model="train", classes=n), TOKENIZER, TRAIN, {}, tmp_path), TEXTS
+        )
+        for n in (0, 1, 100)
+    ]
+    words, one, all_alone = (each.ngrams if each else [] for each in ngrams)
+    assert words == all_alone  # a class for each word
+    assert words[0] == one[0] and words[1] < one[1]  # every word after every word
+
+
+def test_pronunciations_are_those_of_phones(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match='lexicon "pronunciations" is that of a tokenizer of phones'):
+        make_parts(recipe(lexicon="pronunciations"), TOKENIZER, TRAIN, {}, tmp_path)
+
+
 def test_characters(tmp_path: Path) -> None:
     parts = make_parts(recipe(language_model="train", unit="character"), TOKENIZER, TRAIN, {}, tmp_path)
     model = describe_language_model(parts, TEXTS)
@@ -103,6 +153,7 @@ def test_characters(tmp_path: Path) -> None:
         ({"language_model": "x"}, "\n", "x: no text"),
         ({"language_model": "x"}, "\\data\\\nngram 1=1\n", "x"),
         ({"language_model": "x", "order": 3}, "\\data\\\n", "decoder.order"),
+        ({"language_model": "x", "classes": 3}, "\\data\\\n", "decoder.classes"),
     ],
 )
 def test_files_that_cannot_be_used(decoder: dict[str, Any], contents: str, said: str, tmp_path: Path) -> None:
@@ -185,12 +236,19 @@ def test_a_file_called_as_a_word_is_called_stays_a_file(tmp_path: Path) -> None:
         ({"kind": "beam", "open_lexicon": True}, "open_lexicon needs a lexicon"),
         ({"kind": "beam", "lexicon": "model"}, 'lexicon = "model" needs a language_model of words'),
         ({"kind": "beam", "order": 3}, "order is that of a language model"),
-        ({"kind": "beam", "tune": True}, "tune chooses the weights of a language model or a lexicon"),
+        ({"kind": "beam", "classes": 3}, "classes are those of a language model of words"),
+        (
+            {"kind": "beam", "tune": True},
+            "tune chooses the weights of a language model, a lexicon or an attention decoder",
+        ),
         ({"kind": "beam", "lm_weights": [1.0, 1.0]}, "lm_weights needs one value or more, each once"),
         ({"kind": "beam", "word_scores": []}, "word_scores needs one value or more"),
         ({"kind": "beam", "beam": 0}, "decoder.beam"),
         ({"kind": "flashlight"}, "decoder.kind"),
-        ({"kind": "beam", "lm": "x"}, "unknown key decoder.lm; allowed here: beam, beams"),
+        (
+            {"kind": "beam", "lm": "x"},
+            "unknown key decoder.lm; allowed here: attention_readings, attention_weight",
+        ),
     ],
 )
 def test_recipes_that_cannot_be(decoder: dict[str, Any], said: str) -> None:

@@ -10,12 +10,15 @@ import pytest
 from reproducing import Told
 from searched import RECIPE, SENTENCES, finished, options
 
+from asr.claims.verify import verify
+from asr.cli.main import main
 from asr.decoding.bundled import bundled_reader
 from asr.errors import RecipeError, RunError
 from asr.evaluation.decode import log_probs_alone
 from asr.evaluation.tuning import Grid, Point, Surface
 from asr.manifest import read_manifest
 from asr.model.bundle import load_bundle
+from asr.recipe import Decoder
 from asr.recipe_file import changed
 from asr.runs.folder import RunFolder
 from asr.runs.record import Record, read_record
@@ -45,7 +48,7 @@ def test_the_record_holds_all_of_it(base: Path, record: Record) -> None:
     assert [point.weights for point in surface.points] == list(Grid.of(RECIPE.decoder))
     best = surface.best
     used = search.settings
-    assert (used.lm_weight, used.word_score, used.prior_weight, used.beam) == best.weights
+    assert (used.lm_weight, used.word_score, used.prior_weight, used.beam, 0) == best.weights
     words = search.results["dev"].words
     assert words.substitutions + words.deletions + words.insertions == best.word_errors
     assert (search.language_model.source, search.language_model.texts[0].sentences) == ("lm/text.txt", 4)
@@ -60,7 +63,8 @@ def test_the_record_holds_all_of_it(base: Path, record: Record) -> None:
 
 def _surface(record: Record) -> Surface:
     assert record.search is not None
-    return Surface(tuple(Point(**point.model_dump()) for point in record.search.surface))
+    points = tuple(Point(**point.model_dump()) for point in record.search.surface)
+    return Surface(points, record.recipe.decoder.tune_by)
 
 
 def test_greedy_results_stay_where_they_are(base: Path, record: Record) -> None:
@@ -116,6 +120,47 @@ def test_interrupted_while_it_chooses(base: Path, record: Record, tmp_path: Path
         name = f"hypotheses/{part}-search.jsonl"
         assert found.files[name] == record.files[name]
     assert not folder.tuning.exists()
+
+
+def test_another_decoder_before_the_end(
+    base: Path, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was learned stays, and is read as if the run had begun with that decoder."""
+    told, settings = Told(), replace(options(base.parent, "run"), out=tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(Interrupted):
+        run(RECIPE, settings, told, folder.tuning.exists)
+    steps = told.steps
+    lists = ["decoder.word_scores=[0.5]", "decoder.lm_weights=[0.25]"]
+    other = changed(RECIPE, [*lists, 'decoder.tune_by="expected"'])
+    (_, found) = run(other, settings, told)
+    assert any("goes on with another [decoder]" in message for message in told.messages)
+    assert told.steps == steps
+    assert (found.recipe, found.recipe_digest) == (other, other.digest())
+    assert found.model == record.model and found.results == record.results
+    assert {point.word_score for point in _surface(found).points} == {0.5}
+    assert all(point.expected_errors is not None for point in _surface(found).points)
+    assert found.search is not None
+    assert found.search.settings.prior_weight == _surface(found).best.prior_weight
+    assert verify(folder.path).verdict == "verified"
+    assert main(["show", str(folder.path), "--decoder"]) == 0
+    assert "* chosen: fewest expected word errors" in capsys.readouterr().out
+    with pytest.raises(RunError, match=r"complete, and its test part was read with another"):
+        run(RECIPE, settings, told)
+
+
+@pytest.mark.parametrize("other", [{"kind": "greedy"}, {"kind": "beam", "lexicon": "train"}])
+def test_another_decoder_once_it_is_chosen(base: Path, tmp_path: Path, other: dict[str, Any]) -> None:
+    """The test part may have been read by the one that was chosen: no second one reads it unseen."""
+    told, settings = Told(), replace(options(base.parent, "run"), out=tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(Interrupted):
+        run(RECIPE, settings, told, folder.hypotheses("dev", search=True).exists)
+    with pytest.raises(
+        RunError, match=r"its \[decoder\] has been chosen, and its test part may have been read"
+    ):
+        run(RECIPE.model_copy(update={"decoder": Decoder.model_validate(other)}), settings, told)
+    assert run(RECIPE, settings, told)[1].status == "complete"  # with its own it goes on
 
 
 def spoiled(surface: Surface, row: int) -> Surface:

@@ -73,7 +73,8 @@ def test_several_windows_are_another_order_of_the_same(
 
 
 def test_from_memory_the_same_bits(shards: Path, expected: Record, tmp_path: Path) -> None:
-    fsspec = pytest.importorskip("fsspec", reason="needs fsspec: pip install 'attest-asr[remote]'")
+    import fsspec
+
     system = fsspec.filesystem("memory")
     for path in shards.iterdir():
         system.pipe(f"/miniature/{path.name}", path.read_bytes())
@@ -124,5 +125,4 @@ def server(shards: Path) -> Iterator[str]:
 def test_several_processes_and_a_web_server(
     server: str, expected: Record, tmp_path: Path, processes: int
 ) -> None:
-    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'attest-asr[remote]'")
     assert facts(trained(server, tmp_path, processes=processes)) == facts(expected)

@@ -27,6 +27,7 @@ class StandIn:
 
     batched = True
     sample_rate = RATE
+    engine = "torch"
 
     def __init__(self) -> None:
         self.batches: list[list[Piece]] = []

@@ -82,7 +82,7 @@ def test_a_short_recording_does_not_wait_for_a_long_one(
     heard.batched = False
     heard.gate.clear()
     long = engine.submit(model, pieces(50, model))
-    until(lambda: engine.waiting[0] == 49)
+    until(lambda: (heard.begun, engine.waiting[0]) == (1, 49))
     short = engine.submit(model, pieces(0.5, model))
     until(lambda: engine.waiting[0] == 50)
     heard.gate.set()
@@ -180,7 +180,7 @@ def test_a_live_piece_is_next(engine: Engine, model: Hearing, heard: StandIn) ->
     heard.batched = False
     heard.gate.clear()
     jobs = [engine.submit(model, pieces(1.0, model)) for _ in range(3)]
-    until(lambda: engine.waiting[0] == 2)
+    until(lambda: (heard.begun, engine.waiting[0]) == (1, 2))
     answer: Future[Any] = Future()
     live = Piece(0, np.zeros(77, np.float32), last=True)
     threading.Thread(target=lambda: answer.set_result(engine.hear(model, live)), daemon=True).start()

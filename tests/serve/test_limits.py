@@ -6,7 +6,6 @@ import io
 import struct
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -141,7 +140,7 @@ def test_what_is_measured_and_said(application: Application, capfd: pytest.Captu
     assert "private" not in log + page and "8000" not in log
 
 
-def test_models_and_limits_are_told(application: Application, tmp_path: Path) -> None:
+def test_models_and_limits_are_told(application: Application) -> None:
     told = application.get("/v1/models").json()
     assert told["limits"] == {"bytes": 1_000_000, "seconds": 30}
     assert [(model["id"], model["created"], model["sample_rate"]) for model in told["data"]] == [

@@ -110,6 +110,10 @@ def test_an_edited_line_keeps_times_and_confidence_of_what_is_left(page: Any) ->
     assert words(page) == [word for word, *_ in SPOKEN]
     page.keyboard.press("Control+y")
     assert len(words(page)) == 7
+    page.keyboard.press("Control+z")
+    assert len(words(page)) == 6
+    page.keyboard.press("Control+Shift+Z")
+    assert len(words(page)) == 7
 
 
 def test_each_format_is_downloaded_with_the_name_of_the_file(page: Any) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from asr.errors import AudioError, TrainingError
 from asr.model.forward_backward import ctc_by_frames
-from asr.model.recurrent import RecurrentLayer
-from asr.training import device_steps, micro_batch
+from asr.model.recurrent import LstmLayer
+from asr.training import device_steps, micro_batch, windows
 from asr.training.checkpoint import read_cursor, read_tensors
 from asr.training.micro_batch import Losses
 from asr.training.plan import plan_training
@@ -57,6 +57,7 @@ class Told(Watcher):
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "loss of the middle layer": {"model__intermediate_loss": 0.3},
+    "attention decoder": {"model__attention_decoder": {"layers": 1, "hidden": 8, "heads": 2}},
     "two maskings": {"train__consistency": 0.2, "model__intermediate_loss": 0.3},
     "always clipped": {"train__clip": 0.01},
     "sometimes clipped": {"train__clip": 3.0},
@@ -145,7 +146,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, module: Any, what: str, step: int, fa
     here = [(0, 0, 0)]
 
     def changed_losses(*arguments: Any) -> Losses:
-        draws = arguments[-1]
+        draws = arguments[4]
         here[0] = (draws.epoch, draws.step, draws.micro_batch)
         found = losses_of(*arguments)
         if here[0] != (0, step, 1) or what == "gradient":
@@ -305,14 +306,17 @@ def test_a_failing_rank_goes_on_until_all_read(
     assert found == ["rank 1 of 2 has failed; it says why", "u.wav: gone"]
 
 
-def packed_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recurrent layer goes the way that it goes on CUDA."""
+def packed_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[LstmLayer]:
+    """The recurrent layer goes the way that it goes on CUDA; the layers that have gone it."""
+    gone = []
 
-    def packed(layer: RecurrentLayer, values: Tensor, lengths: Tensor) -> Tensor:
+    def packed(layer: LstmLayer, values: Tensor, lengths: Tensor) -> Tensor:
+        gone.append(layer)
         with torch.autocast("cpu", enabled=False):
             return layer.packed(values.float(), lengths, lengths.tolist())
 
-    monkeypatch.setattr(RecurrentLayer, "_both_ways", packed)
+    monkeypatch.setattr(LstmLayer, "_both_ways", packed)
+    return gone
 
 
 def losses_and_gradients(taught: Lesson, folder: Path) -> tuple[list[float], list[Tensor]]:
@@ -331,11 +335,12 @@ def test_packed_sequences_and_bf16_are_near(
 ) -> None:
     """What CUDA takes otherwise than the CPU, on the CPU: packed sequences, our CTC, and bf16 around them."""
     losses, gradients = losses_and_gradients(taught, tmp_path / "plain")
-    packed_on_the_cpu(monkeypatch)
+    gone = packed_on_the_cpu(monkeypatch)
     monkeypatch.setattr(micro_batch, "ctc_loss", ctc_by_frames)
-    monkeypatch.setattr(micro_batch, "bfloat16", lambda _: half)
+    monkeypatch.setattr(windows, "bfloat16", lambda _: half)
     other_losses, other_gradients = losses_and_gradients(taught, tmp_path / "other")
     assert other_losses == pytest.approx(losses, rel=tolerance / 10)
+    assert gone
     assert other_losses != losses
     for one, two in zip(gradients, other_gradients, strict=True):
         assert (one - two).norm() <= tolerance * one.norm()

@@ -2,8 +2,10 @@
 
 import os
 import subprocess
+import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +96,7 @@ def test_interface_to_others() -> None:
         pytest.skip("needs ip, of iproute2")
     words = route.stdout.split()
     if route.returncode or "dev" not in words:
-        pytest.skip("this machine has no way to others")
+        pytest.skip("needs a way to other machines, and this one has none")
     assert interface_to("192.0.2.1") == words[words.index("dev") + 1]
 
 
@@ -129,3 +131,26 @@ def test_a_machine_that_knows_itself_by_a_loopback_address(monkeypatch: pytest.M
         monkeypatch.delenv("GLOO_SOCKET_IFNAME")
         choose_interface(host, one_machine=False)
         assert os.environ.pop("GLOO_SOCKET_IFNAME") == expected
+
+
+LEAVING = """
+import os, sys
+import torch
+from asr.training.joining import join, leave, open_store
+ranks = join(0, 1, open_store(1))
+model = torch.nn.Linear(2, 2)
+torch.optim.AdamW(model.parameters())  # imports more of torch.distributed, when the group is there
+torch.distributed.all_reduce(torch.ones(2))
+print("gloo" in " ".join(open(f"/proc/self/task/{each}/comm").read() for each in os.listdir("/proc/self/task")))
+leave()
+print("gloo" in " ".join(open(f"/proc/self/task/{each}/comm").read() for each in os.listdir("/proc/self/task")))
+"""
+
+
+def test_no_thread_of_a_group_is_left_after_it() -> None:
+    """One that were still at work when the interpreter ends would abort the process, now and then."""
+    if not Path("/proc/self/task").exists():
+        pytest.skip("needs /proc to see threads")
+    command = [sys.executable, "-c", LEAVING]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["True", "False"]

@@ -4,16 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import miniature
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
 from asr.batching import Batch
+from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel, new_model
+from asr.model.loss import frames_needed
 from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.tokenizer import build_tokenizer
-from asr.training.micro_batch import gradients, load, losses_of, views_of
+from asr.training.micro_batch import gradients, load, losses_of, samples_an_output, views_of
 from asr.training.selection import select
 
 TEXTS = [miniature.words_of(f"views-{number}") for number in range(3)]
@@ -39,7 +43,8 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[AcousticModel, Batc
 def found(heard: tuple[AcousticModel, Batch], recipe: Recipe) -> tuple[Tensor, tuple[Tensor, ...]]:
     model, batch = heard
     model.settings = recipe.model
-    return gradients(model, batch, Draws(1, 0, 0, 0, batch.ids), recipe, TOKENS)
+    losses, parts = gradients(model, batch, Draws(1, 0, 0, 0, batch.ids), recipe, TOKENS)
+    return losses.each.detach(), parts
 
 
 def test_two_views_without_anything_hidden_are_one(heard: tuple[AcousticModel, Batch]) -> None:
@@ -82,3 +87,28 @@ def test_two_views_by_hand(heard: tuple[AcousticModel, Batch], middle: float) ->
         torch.testing.assert_close(both.middle, (alone[0].middle + alone[1].middle) / 2)
         total = total + middle * both.middle.sum()
     torch.testing.assert_close(both.total(recipe), total)
+
+
+def test_edges_leave_as_many_outputs_as_the_tokens_need(tmp_path: Path) -> None:
+    """A long text in little sound, most of which is quiet: however the edges move, its loss is finite."""
+    recipe = miniature.recipe(augment={"speed": [1.0], "edges": 2.0})
+    text = TEXTS[0]
+    tokenizer = build_tokenizer(recipe.tokenizer, [text.lower()])
+    model = new_model(recipe.front_end, recipe.model, tokenizer.size, seed=1).train()
+    needed = frames_needed(tokenizer.encode(text.lower()))
+    rate = recipe.front_end.sample_rate
+    samples = np.zeros((needed + 2) * samples_an_output(recipe), np.float32)
+    middle = len(samples) // 2
+    samples[middle : middle + rate // 50] = 0.5
+    path = tmp_path / "quiet.wav"
+    soundfile.write(path, samples, rate, subtype="PCM_16")
+    seconds = len(samples) / rate
+    utterance = Utterance(id="quiet", audio_filepath=str(path), duration=seconds, text=text, speaker="a")
+    examples, left_out = select([utterance], tokenizer, model, recipe)
+    assert not left_out
+    lengths = set()
+    for epoch in range(40):
+        batch = load(examples, (0,), recipe, epoch)
+        lengths.add(int(batch.waveform_lengths[0]))
+        assert model.output_length(int(batch.waveform_lengths[0])) >= needed
+    assert len(lengths) > 10  # they did move

@@ -11,10 +11,11 @@ import miniature
 import pytest
 import torch
 from device_training import Lesson, lesson
+from families import VGG
 from torch import Tensor
 from waiting import Watch, watching
 
-from asr.model import acoustic
+from asr.model import acoustic, self_attention
 from asr.model.padding import valid
 from asr.training import device_steps, micro_batch
 from asr.training.device_steps import READ_EVERY
@@ -28,10 +29,17 @@ FRONT_END = {"sample_rate": miniature.RATE, "mels": 20, "hop": 0.02}  # few fram
 CASES: dict[str, dict[str, Any]] = {
     "plain": {"model__layers": 2},
     "loss of the middle layer": {"model__intermediate_loss": 0.3},
+    "attention decoder": {"model__attention_decoder": {"layers": 1, "hidden": 8, "heads": 2}},
+    "in windows": {"train__window_seconds": 0.3, "train__overlap_seconds": 0.1},
     "sums of floats": {"numerics__determinism": "off"},
     "cepstra, one direction": {
         "front_end": FRONT_END | {"kind": "mfcc", "coefficients": 13},
         "model__bidirectional": False,
+    },
+    "another family": {
+        "model": miniature.TREE["model"]
+        | {"cell": "gru", "layers": 3, "pyramid": 1, "residual": True, "convolutions": VGG}
+        | {"self_attention": {"place": "between", "reach": 2}, "intermediate_loss": 0.3}
     },
     "nothing normalised or masked": {
         "front_end": FRONT_END | {"normalise": "none"},
@@ -71,6 +79,7 @@ def test_steps_do_not_wait(
 
     What is sent: waveforms, targets, both lengths and both masks of each micro-batch.
     """
+    monkeypatch.setattr(self_attention, "LEAST_BLOCK", 2)  # so that there are several in short utterances
     with steps_on_meta(taught, tmp_path, **CASES[case]) as steps, watching(monkeypatch) as watch:
         count = 2 if case == "plain" else 1
         take(steps, count)
@@ -99,8 +108,8 @@ def look_at_losses(*arguments: Any) -> Losses:
     return found
 
 
-def lengths_from_the_device(model: Any, batch: Any, masks: Any, _: Any, draws: Any) -> Losses:
-    found: Losses = REALLY["losses_of"](model, batch, masks, None, draws)
+def lengths_from_the_device(model: Any, batch: Any, masks: Any, _: Any, *others: Any) -> Losses:
+    found: Losses = REALLY["losses_of"](model, batch, masks, None, *others)
     return found
 
 

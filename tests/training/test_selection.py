@@ -116,7 +116,7 @@ def test_what_was_selected_can_be_loaded_and_aligned(tmp_path: Path) -> None:
     for epoch in range(12):  # speeds are drawn by epoch
         batch = load(examples, (longest,), RECIPE, epoch)
         losses, _ = gradients(model, batch, Draws(1, epoch, 0, 0, batch.ids), RECIPE, 1)
-        assert losses.isfinite().all()
+        assert losses.each.isfinite().all()
 
 
 def test_characters_outside_the_alphabet_name_utterance_and_character() -> None:

@@ -85,11 +85,11 @@ def by_hand(setting: Setting) -> tuple[list[Tensor], list[Heard]]:
         total.add(parts, len(STEP), "all")
         heard.append(
             Heard(
-                loss=float(losses.double().sum()),
+                loss=float(losses.each.detach().double().sum()),
                 tokens=sum(len(setting.examples[row].target) for row in rows),
                 seconds=int(batch.waveform_lengths.sum()) / miniature.RATE,
                 input_print=heard_in(batch),
-                loss_print=of_numbers(losses.tolist()),
+                loss_print=of_numbers(losses.each.tolist()),
             )
         )
     return total.gradients(), heard
@@ -183,22 +183,22 @@ def test_determinism_off_adds_floats(setting: Setting, by_hand: tuple[list[Tenso
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-7)
 
 
-@given(st.floats(), small, st.floats(), small, small)
+@given(st.floats(), small, st.floats(), small, small, st.floats(), small)
 def test_what_was_heard_travels_unchanged(
-    loss: float, tokens: int, seconds: float, one: int, two: int
+    loss: float, tokens: int, seconds: float, one: int, two: int, errors: float, units: int
 ) -> None:
     """NaN with its bits, minus zero, denormal numbers: nothing is rounded on the way."""
-    heard = Heard(loss, tokens, seconds, one, two)
+    heard = Heard(loss, tokens, seconds, one, two, errors, units)
     numbers = heard.as_integers()
     assert all(-(2**63) <= number < 2**63 for number in numbers)
     back = Heard.from_integers(numbers)
-    assert (back.tokens, back.input_print, back.loss_print) == (tokens, one, two)
-    for found, given_ in ((back.loss, loss), (back.seconds, seconds)):
+    assert (back.tokens, back.input_print, back.loss_print, back.units) == (tokens, one, two, units)
+    for found, given_ in ((back.loss, loss), (back.seconds, seconds), (back.errors, errors)):
         assert found.hex() == given_.hex()
         assert math.copysign(1, found) == math.copysign(1, given_)
 
 
-@given(st.lists(integers, min_size=5, max_size=5), st.integers(1, 4))
+@given(st.lists(integers, min_size=7, max_size=7), st.integers(1, 4))
 def test_zeros_of_other_ranks_change_nothing(numbers: list[int], others: int) -> None:
     """Heard() is what a rank gives for micro-batches that are not its own."""
     silence = torch.tensor(Heard().as_integers())
@@ -220,7 +220,7 @@ def test_exchanged_before_it_is_raised(
     computer = StepComputer(setting.model, setting.examples, RECIPE, Listening(1, 3))
     with ThreadPoolExecutor(1) as pool, pytest.raises(TrainingError, match="no such file"):
         computer.compute(pool, STEP, 0, 0, True)
-    assert told == [[0, 1, 0, 1, *[0] * 5 * len(STEP)]]  # failed: rank 1; it was asked to stop; nothing heard
+    assert told == [[0, 1, 0, 1, *[0] * 7 * len(STEP)]]  # failed: rank 1; it was asked to stop; nothing heard
 
 
 def test_audio_of_the_next_step_is_loaded_beside_this_one(

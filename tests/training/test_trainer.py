@@ -25,6 +25,7 @@ from asr.training.checkpoint import read_tensors
 from asr.training.cursor import Cursor
 from asr.training.micro_batch import Example
 from asr.training.reports import EpochReport, Interrupted, StepReport, Watcher
+from asr.training.risk import Risk
 from asr.training.selection import select
 from asr.training.trainer import Trainer
 
@@ -335,10 +336,13 @@ def test_every_micro_batch_draws_by_its_place(
     seen: list[tuple[tuple[int, int, int], tuple[str, ...], int]] = []
     really = training.gradients
 
-    def gradients(model: AcousticModel, batch: Batch, draws: Draws, recipe: Recipe, tokens: int) -> Any:
+    def gradients(
+        model: AcousticModel, batch: Batch, draws: Draws, recipe: Recipe, tokens: int, risk: Risk | None
+    ) -> Any:
         seen.append(((draws.epoch, draws.step, draws.micro_batch), draws.ids, tokens))
         assert draws.ids == batch.ids
         assert draws.seed == recipe.seed
+        assert risk is None
         return really(model, batch, draws, recipe, tokens)
 
     monkeypatch.setattr(training, "gradients", gradients)

@@ -1,6 +1,5 @@
 """The same transcripts from a Ray cluster; here a local one."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -27,10 +26,7 @@ print(json.dumps({"said": said, "torch": "torch" in sys.modules, "statistics": o
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra ray")
-def test_files_on_a_local_cluster(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_on_a_local_cluster(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     """In order, with the names as they were given; a bad file does not stop the others; nothing is left behind."""
     run = miniature.trained(tmp_path_factory.getbasetemp())[1]
     names = []
@@ -39,10 +35,12 @@ def test_files_on_a_local_cluster(
         soundfile.write(tmp_path / names[-1], miniature.speech(text, names[-1]), miniature.RATE)
     files = [*names[:2], "gone.wav", *names[2:]]
     environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(run), *files],
-        capture_output=True, text=True, timeout=200, cwd=tmp_path, env=environment,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as temporary:  # not deep down, or it is not used
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, str(run), *files],
+            capture_output=True, text=True, timeout=200, cwd=tmp_path, env=environment | {"TMPDIR": temporary},
+        )  # fmt: skip
+        left = list(Path(temporary).iterdir())
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     missing = "gone.wav: no such file; check the path"
@@ -51,7 +49,7 @@ def test_files_on_a_local_cluster(
         "torch": False,
         "statistics": "0",
     }
-    assert not list(Path(tempfile.gettempdir()).glob("asr-ray-*"))
+    assert left == []
 
 
 def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from asr.audio import Audio, resample
 from asr.decoding.greedy import greedy
 from asr.errors import AudioError
 from asr.transcribe import reading
-from asr.transcribe.hear import posteriors
 from asr.transcribe.transcript import Found, Transcript, in_order
 from asr.transcribe.windows import Windows
 
@@ -77,7 +76,7 @@ def test_long_audio_is_heard_like_a_whole(short_windows: Transcriber, tmp_path: 
     soundfile.write(tmp_path / "long.wav", speech, miniature.RATE, subtype="FLOAT")
     found = short_windows(tmp_path / "long.wav")
     assert found.seconds == len(speech) / miniature.RATE > 40
-    (whole,) = posteriors(short_windows.model, [speech])
+    (whole,) = short_windows._engine([speech])
     assert found.text == short_windows.bundle.tokenizer.decode(greedy(whole))
     assert sum(a == b for a, b in zip(found.text.split(), SPOKEN.lower().split(), strict=True)) > 95
     assert short_windows(Audio(speech, miniature.RATE)) == found
@@ -165,7 +164,7 @@ def test_what_transcription_does_not_need_is_not_imported(run: Path, files: list
     """`import torch` itself brings neither; each of them costs a tenth of a second or more."""
     code = (
         "import sys; from asr.transcribe.transcriber import Transcriber; "
-        f"assert Transcriber({str(run)!r}, device='cpu')({str(files[0])!r}).text == 'go'; "
+        f"assert Transcriber({str(run)!r}, device='cpu', words=True)({str(files[0])!r}).text == 'go'; "
         f"print([name for name in {NOT_NEEDED!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)

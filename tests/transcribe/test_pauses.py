@@ -15,7 +15,7 @@ from spoken import Knowing, numbered
 from asr.audio import read_audio
 from asr.transcribe import pauses
 from asr.transcribe.pauses import Pauses, PauseSettings, Stretch
-from asr.transcribe.voice_activity import VoiceActivity, installed
+from asr.transcribe.voice_activity import VoiceActivity
 from asr.transcribe.windows import Windows
 
 RATE = 1_000  # a frame of the network has 32 samples
@@ -164,7 +164,6 @@ def test_little_is_held(spans: list[tuple[int, int]], monkeypatch: pytest.Monkey
     assert most <= window + round(pauses.BLOCK * RATE) + 32 + 300
 
 
-@pytest.mark.skipif(not installed(), reason="the extra `vad` is not installed")
 def test_real_speech_is_found_and_pauses_are_not(an4_archive: Path, tmp_path: Path) -> None:
     """Three utterances of AN4 with two seconds of faint noise between them: stretches in each, and none elsewhere."""
     with tarfile.open(an4_archive) as archive:

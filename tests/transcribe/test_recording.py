@@ -27,6 +27,7 @@ class Reads:
     """In the place of an Interpreter: every token is a word, in the one frame that it is heard in."""
 
     words, period = True, PERIOD
+    engine = "torch"
 
     def __call__(self, log_probs: np.ndarray, sound: Sound) -> tuple[str, list[Word]]:
         assert len(sound.power) in (len(log_probs), len(log_probs) - 1)

@@ -182,18 +182,13 @@ def _utterances(utterances: Sequence[Utterance], name: str) -> Iterator[Finding]
 def _whole_corpus(record: Record, corpus: CorpusUsed, parts: dict[str, list[Utterance]]) -> Iterator[Finding]:
     """What the parts have together: the identity of the training part, and what the test part shares."""
     own = record.recipe.corpus.dev_split
-    of_train = (
-        ("train",) if own else ("train", "dev")
-    )  # development data of its own is no part of the training part
+    # Development data of the corpus's own is no part of its training part.
+    of_train = ("train",) if own else ("train", "dev")
     expected = identity(utterance.digest for part in of_train for utterance in parts[part])
     found = corpus.identity.get("train", NOTHING)
     if found != expected and record.recipe.corpus.train_share == 1:  # else the manifests have not all of it
-        yield contradiction(
-            "corpus.identity.train",
-            found,
-            expected,
-            " and ".join(f"manifests/{part}.jsonl" for part in of_train),
-        )
+        where = " and ".join(f"manifests/{part}.jsonl" for part in of_train)
+        yield contradiction("corpus.identity.train", found, expected, where)
     if record.format > 1:
         leaks = find_leaks(parts, record.recipe.text)
         shared = {"audio": list(leaks.audio), "texts": list(leaks.texts), "speakers": list(leaks.speakers)}

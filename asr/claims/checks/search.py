@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from asr.claims.checks.corpus import read_part
 from asr.claims.evidence import Evidence
 from asr.claims.findings import Finding, NotChecked, contradiction, differences
+from asr.decoding.rescoring import AttentionUsed
 from asr.errors import BundleError
 from asr.evaluation.tuning import Grid, Point, Surface
 from asr.files import sha256_file
@@ -36,6 +37,7 @@ def check_search(evidence: Evidence) -> Iterator[Finding]:
     found = _same_keys(search.model_dump(mode="json"), asked)
     for key, ours, theirs in differences(found, asked, "search"):
         yield contradiction(key, ours, theirs, "recipe.decoder")
+    yield from _same_attention(wanted, search)
     yield from _chosen(wanted, search)
     for key, part in (("language_model", search.language_model), ("lexicon", search.lexicon)):
         if (part is not None) != bool(getattr(wanted, key)):
@@ -54,6 +56,7 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     from asr.decoding.ngram_model import NgramModel
     from asr.decoding.settings_used import SettingsUsed
     from asr.model.bundle import load_bundle
+    from asr.runs.searching import attention_used
 
     try:
         bundle = load_bundle(folder.bundle)
@@ -70,6 +73,12 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     carried = SettingsUsed.of(decoder.settings, decoder.engine, decoder.prior_weight)
     ours, theirs = (each.model_dump(mode="json") for each in (search.settings, carried))
     for key, found, expected in differences(ours, theirs, "search.settings"):
+        yield contradiction(key, found, expected, _FILE)
+    attention = attention_used(decoder)
+    kept, carried_there = (
+        each.model_dump(mode="json") if each else None for each in (search.attention, attention)
+    )
+    for key, found, expected in differences(kept, carried_there, "search.attention"):
         yield contradiction(key, found, expected, _FILE)
     priors = list(decoder.priors.values) if decoder.priors else []
     for key, found, expected in differences(search.priors, priors, "search.priors"):
@@ -109,6 +118,16 @@ def _asked(wanted: Decoder, search: Searched) -> dict[str, Any]:
     return asked
 
 
+def _same_attention(wanted: Decoder, search: Searched) -> Iterator[Finding]:
+    """The attention decoder had the say that the recipe gives it; a weight that was chosen is looked at later."""
+    found = search.attention
+    weight = (found.weight if found else 0.0) if wanted.tune else wanted.attention_weight
+    asked = AttentionUsed(weight=weight, readings=wanted.attention_readings) if weight else None
+    if found != asked:
+        ours, theirs = (each.model_dump() if each else None for each in (found, asked))
+        yield contradiction("search.attention", ours, theirs, "recipe.decoder")
+
+
 def _same_keys(tree: Any, asked: dict[str, Any]) -> dict[str, Any]:
     """Of a tree the keys that the other one has."""
     return {
@@ -130,11 +149,18 @@ def _chosen(wanted: Decoder, search: Searched) -> Iterator[Finding]:
             "search.surface", len(tried), len(expected), "the lists of recipe.decoder, each pair once"
         )
         return
-    best = Surface(points).best
+    if unlike := next(_of_another_rule(wanted, points), None):
+        yield unlike
+        return
+    best = Surface(points, wanted.tune_by).best
+    found = {**search.settings.model_dump(), "attention_weight": 0.0}
+    if search.attention is not None:
+        found["attention_weight"] = search.attention.weight
     for key, theirs in best.weights._asdict().items():
-        if getattr(search.settings, key) != theirs:
+        if found[key] != theirs:
             by = "the best point of search.surface"
-            yield contradiction(f"search.settings.{key}", getattr(search.settings, key), theirs, by)
+            name = "attention.weight" if key == "attention_weight" else f"settings.{key}"
+            yield contradiction(f"search.{name}", found[key], theirs, by)
     if "dev" in search.results:
         result = search.results["dev"]
         for key, counts in (("word_errors", result.words), ("character_errors", result.characters)):
@@ -144,6 +170,15 @@ def _chosen(wanted: Decoder, search: Searched) -> Iterator[Finding]:
                 yield contradiction(
                     f"search.surface.{row}.{key}", getattr(best, key), errors, "search.results.dev"
                 )
+
+
+def _of_another_rule(wanted: Decoder, points: Sequence[Point]) -> Iterator[Finding]:
+    """Points that have expected errors though they are not the rule, or lack them though they are."""
+    need, by = wanted.tune_by == "expected", f'recipe.decoder.tune_by = "{wanted.tune_by}"'
+    for row, point in enumerate(points):
+        if (point.expected_errors is not None) != need:
+            key = f"search.surface.{row}.expected_errors"
+            yield contradiction(key, point.expected_errors, "a number" if need else None, by)
 
 
 def _same_digest(key: str, found: str, expected: str) -> Iterator[Finding]:

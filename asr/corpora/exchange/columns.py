@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.corpora.exchange.form import ALL, Options, one_line, sound_path, split_of
+from asr.corpora.exchange.form import ALL, Options, need_sound, one_line, split_of
 from asr.errors import CorpusError
 from asr.manifest import Utterance
 
@@ -13,17 +13,8 @@ from asr.manifest import Utterance
 NAMES: Mapping[str, Sequence[str]] = {
     "audio": (
         *("audio", "audio_filepath", "audio_file", "audio_path", "path", "file", "file_path", "filepath"),
-        *(
-            "filename",
-            "file_name",
-            "wav",
-            "wav_path",
-            "wav_file",
-            "wav_filename",
-            "sound",
-            "clip",
-            "recording",
-        ),
+        *("filename", "file_name", "wav", "wav_path", "wav_file", "wav_filename"),
+        *("sound", "clip", "recording"),
     ),
     "text": (
         *("text", "sentence", "transcript", "transcription", "transcripts", "words", "normalized_text"),
@@ -83,12 +74,7 @@ def utterance_of(
         CorpusError: no file, or a number that is none.
     """
     given = str(row[columns["audio"]] or "").strip()
-    path = sound_path(given, roots) if given else None
-    if path is None:
-        places = " or ".join(str(root) for root in roots)
-        raise CorpusError(
-            f"{where}: no sound file {given!r} in {places}; --root FOLDER says where its paths begin"
-        )
+    path = need_sound(given, roots, where)
     offset = _seconds(row, columns, "offset", where)
     duration = _seconds(row, columns, "duration", where)
     if (end := _seconds(row, columns, "end", where)) and not duration:

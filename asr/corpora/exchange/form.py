@@ -10,11 +10,13 @@ from asr.errors import CorpusError
 from asr.manifest import Utterance
 
 ALL = "all"  # name of the split where the source has none
-# By what the names of files and folders begin with: train_clean, dev-other, validation, test.
-_SPLITS = {"train": "train", "dev": "dev", "val": "dev", "test": "test", "eval": "test"}
-_NAME = re.compile(
-    r"(train|dev|val|test|eval)(?![a-z])|(training|validation|valid|testing|evaluation)(?![a-z])"
-)
+# By the word that the names of files and folders begin with: train_clean, dev-other, validation, test.
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation"), "dev"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+_FIRST_WORD = re.compile("[a-z]+")
 SOUND = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".sph", ".aif", ".aiff", ".au", ".caf", ".w64"),
     *(".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr"),
@@ -69,12 +71,8 @@ class Form:
 
 def split_of(name: str) -> str | None:
     """The split that a file or folder is called after; None where its name says none."""
-    found = _NAME.match(name.lower())
-    return (
-        next((split for start, split in _SPLITS.items() if name.lower().startswith(start)), None)
-        if found
-        else None
-    )
+    word = _FIRST_WORD.match(name.lower())
+    return _SPLITS.get(word[0]) if word else None
 
 
 def split_folders(folder: Path, holds: Callable[[Path], bool]) -> dict[str, list[Path]]:
@@ -131,3 +129,21 @@ def sound_path(given: str, roots: Sequence[Path]) -> Path | None:
                 if (whole := path.with_name(path.name + suffix)).is_file():
                     return whole.absolute()
     return None
+
+
+def need_sound(given: str, roots: Sequence[Path], where: str) -> Path:
+    """The file that a list names.
+
+    Args:
+        where: file and line of the list, for the message.
+
+    Raises:
+        CorpusError: there is none.
+    """
+    path = sound_path(given, roots) if given else None
+    if path is None:
+        places = " or ".join(str(root.absolute()) for root in roots)
+        raise CorpusError(
+            f"{where}: no sound file {given!r} in {places}; --root FOLDER says where its paths begin"
+        )
+    return path

@@ -22,9 +22,9 @@ from asr.corpora.exchange.form import (
     LeftOut,
     Options,
     lines_of,
+    need_sound,
     one_line,
     put_together,
-    sound_path,
     split_folders,
 )
 from asr.errors import CorpusError
@@ -84,13 +84,7 @@ def _stretches(folder: Path, options: Options) -> list[tuple[str, Path, float, f
         where = f"{folder / 'wav.scp'}:{number}"
         if given.endswith("|") or given.startswith("|"):
             raise CorpusError(f"{where}: {given!r:.80} is {_COMMAND}")
-        path = sound_path(given, roots)
-        if path is None:
-            places = " or ".join(str(root.absolute()) for root in roots)
-            raise CorpusError(
-                f"{where}: no sound file {given!r} in {places}; --root FOLDER says where its paths begin"
-            )
-        recordings[name] = path
+        recordings[name] = need_sound(given, roots, where)
     if not (folder / "segments").is_file():
         return [(name, path, 0.0, 0.0) for name, path in recordings.items()]
     found = []

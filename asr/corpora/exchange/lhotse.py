@@ -22,9 +22,9 @@ from asr.corpora.exchange.form import (
     Imported,
     LeftOut,
     Options,
+    need_sound,
     one_line,
     put_together,
-    sound_path,
     split_of,
 )
 from asr.errors import CorpusError
@@ -139,10 +139,8 @@ def _utterance(
         raise CorpusError(
             f"{where}: the sound of {recording['id']} is {kinds}; only one file with one channel is read"
         )
-    given = str(sources[0]["source"])
-    sound = sound_path(given, [options.root] if options.root else [path.parent, Path()])
-    if sound is None:
-        raise CorpusError(f"{where}: no sound file {given!r}; --root FOLDER says where its paths begin")
+    roots = [options.root] if options.root else [path.parent, Path()]
+    sound = need_sound(str(sources[0]["source"]), roots, where)
     offset, duration = start + float(supervision["start"]), float(supervision["duration"])
     return Utterance(
         id=str(supervision["id"]),

@@ -22,10 +22,14 @@ line ends.
 import re
 from pathlib import Path
 
-from asr.corpora.reading import CorpusSource, Reader, Splits, audio_files, need_all
+from asr.corpora.reading import CorpusSource, Reader, Splits, audio_files, need_all, text_of
 from asr.errors import CorpusError
 from asr.manifest import Utterance
 
+LAYOUT = (
+    "wav/{an4_clstk,an4test_clstk}/SPEAKER/ID.sph and etc/an4_{train,test}.{fileids,transcription}, "
+    "or a folder an4/ with these in it"
+)
 LINE = re.compile(r"^(?P<words>.*?)\s*\((?P<id>[^()\s]+)\)\s*$")
 
 
@@ -37,7 +41,7 @@ def read(folder: Path) -> Splits:
 def _read_split(folder: Path, split: str) -> list[Utterance]:
     ids_file = folder / "etc" / f"an4_{split}.fileids"
     words_file = folder / "etc" / f"an4_{split}.transcription"
-    names = [line.strip() for line in _text(ids_file).splitlines() if line.strip()]
+    names = [line.strip() for line in text_of(ids_file, LAYOUT).splitlines() if line.strip()]
     words = _transcripts(words_file)
     present = audio_files(folder / "wav")
     need_all(f"{folder / 'wav'}: audio files of {ids_file.name}", names, present)
@@ -60,7 +64,7 @@ def _read_split(folder: Path, split: str) -> list[Utterance]:
 
 def _transcripts(path: Path) -> dict[str, str]:
     words: dict[str, str] = {}
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(text_of(path, LAYOUT).splitlines(), 1):
         if not line.strip():
             continue
         match = LINE.match(line)
@@ -72,23 +76,11 @@ def _transcripts(path: Path) -> dict[str, str]:
     return words
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CorpusError(f"{path}: missing; expected {READER.layout}") from None
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not a text file ({error})") from None
-
-
 READER = Reader(
     name="an4",
     title="CMU AN4 (Census), 1991",
     licence="BSD-like (Carnegie Mellon University)",
-    layout=(
-        "wav/{an4_clstk,an4test_clstk}/SPEAKER/ID.sph and etc/an4_{train,test}.{fileids,transcription}, "
-        "or a folder an4/ with these in it"
-    ),
+    layout=LAYOUT,
     marker="etc/an4_*.fileids",
     read=read,
     language="en",

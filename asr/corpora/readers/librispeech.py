@@ -58,11 +58,10 @@ def read(folder: Path) -> Splits:
             words[match["id"]] = (match["speaker"], match["words"])
     if not words:
         raise CorpusError(f"{folder}: no transcripts in it; expected {LAYOUT}")
-    present = {path.name: path for path in audio_files(folder).values()}
-    named = {Path(name).stem: path for name, path in present.items()}
-    need_all(f"{folder}: audio files of its transcripts", words, named)
+    present = {Path(name).name: path for name, path in audio_files(folder).items()}
+    need_all(f"{folder}: audio files of its transcripts", words, present)
     utterances = [
-        Utterance(name, str(named[name]), 0.0, text, speaker=speaker, lang="en")
+        Utterance(name, str(present[name]), 0.0, text, speaker=speaker, lang="en")
         for name, (speaker, text) in sorted(words.items())
     ]
     return {folder.name.partition("-")[0]: utterances}

@@ -16,6 +16,7 @@ yes.
 
 from pathlib import Path
 
+from asr.corpora.readers.openslr import addresses
 from asr.corpora.reading import CorpusSource, Reader, Splits, audio_files, need_all
 from asr.manifest import Utterance
 
@@ -49,13 +50,7 @@ READER = Reader(
     read=read,
     source=CorpusSource(
         archive="waves_yesno.tar.gz",
-        urls=(
-            "https://www.openslr.org/resources/1/waves_yesno.tar.gz",
-            "https://us.openslr.org/resources/1/waves_yesno.tar.gz",
-            "https://openslr.elda.org/resources/1/waves_yesno.tar.gz",
-            "https://openslr.trmal.net/resources/1/waves_yesno.tar.gz",
-            "https://openslr.magicdatatech.com/resources/1/waves_yesno.tar.gz",
-        ),
+        urls=addresses(1, "waves_yesno.tar.gz"),
         most=16 << 20,
     ),
 )

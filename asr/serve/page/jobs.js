@@ -12,13 +12,11 @@ export class Jobs extends EventTarget {
     this.model = model; // () => the name of the model that is chosen
     this.all = [];
     this.limits = {};
-    this.numbers = 0;
   }
 
   /** @returns {object} the job: { file, name, state, document, ... }; state: waiting, uploading, listening, done, failed, cancelled */
   add(file, name = file.name) {
-    this.numbers += 1;
-    const job = { number: this.numbers, file, name, state: WAITING_FOR_OTHERS, text: "", history: [], undone: [] };
+    const job = { file, name, state: WAITING_FOR_OTHERS, text: "", history: [], undone: [] };
     this.all.push(job);
     this.dispatchEvent(new Event("list"));
     const most = this.limits.bytes;
@@ -105,11 +103,18 @@ export class Jobs extends EventTarget {
     this.edited(job);
   }
 
-  undo(job, from = "history", to = "undone") {
-    const document = job[from].pop();
-    if (!document) return;
-    job[to].push(job.document);
-    job.document = document;
+  undo(job) {
+    this.exchange(job, job.history, job.undone);
+  }
+
+  redo(job) {
+    this.exchange(job, job.undone, job.history);
+  }
+
+  exchange(job, from, to) {
+    if (!from.length) return;
+    to.push(job.document);
+    job.document = from.pop();
     this.edited(job);
   }
 
@@ -117,10 +122,6 @@ export class Jobs extends EventTarget {
   edited(job) {
     job.unsaved = job.document !== job.saved;
     this.dispatchEvent(new CustomEvent("edit", { detail: job }));
-  }
-
-  redo(job) {
-    this.undo(job, "undone", "history");
   }
 }
 

@@ -1,13 +1,14 @@
 // The recordings at the side: each with where it is, the one that is shown, and away with it.
 
 import { clock } from "./formats.js";
+import { SAID } from "./server.js";
 
 export function stateOf(job) {
   const known = job.length ?? job.sound?.duration;
   const heard = job.heard && known && known !== Infinity ? ` ${Math.min(99, Math.floor((100 * job.heard) / known))} %` : "";
   return {
     waiting: "Waiting for its turn",
-    uploading: `Uploading ${Math.floor(100 * (job.uploaded ?? 0))} %`,
+    uploading: `${SAID.uploading} ${Math.floor(100 * (job.uploaded ?? 0))} %`,
     listening: `Listening${heard}`,
     done: job.duration === undefined ? "" : `${clock(job.duration)}${job.unsaved ? " · edited" : ""}`,
     failed: "Not transcribed",

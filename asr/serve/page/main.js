@@ -4,7 +4,7 @@ import { Jobs } from "./jobs.js";
 import { ListView, stateOf } from "./list-view.js";
 import { RecordView } from "./record-view.js";
 import { ResultView } from "./result-view.js";
-import { models, setToken } from "./server.js";
+import { SAID, models, setToken } from "./server.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -24,7 +24,7 @@ new RecordView(page);
 // Recordings
 
 function add(files, name) {
-  const added = [...files].map((file) => jobs.add(file, name ?? file.name));
+  const added = [...files].map((file) => jobs.add(file, name));
   if (!added.length) return;
   choose(added[0]);
   element("title").focus();
@@ -60,7 +60,7 @@ const spoken = new WeakMap(); // what was last said of a recording: not every pe
 jobs.addEventListener("change", ({ detail: job }) => {
   list.update(job, result.job);
   result.update(job);
-  const said = { uploading: "Uploading", listening: "Listening", done: "Done", failed: `Failed: ${job.error?.message}` }[job.state] ?? stateOf(job);
+  const said = { uploading: SAID.uploading, listening: "Listening", done: "Done", failed: `Failed: ${job.error?.message}` }[job.state] ?? stateOf(job);
   if (spoken.get(job) === said) return;
   spoken.set(job, said);
   page.say(`${job.name}: ${said}`);
@@ -110,8 +110,8 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const pressable = event.target.closest("button, [role=button]:not(.word), input");
   if (key === " " && !control && !pressable && result.job) result.toggle();
-  else if (control && key === "z" && result.job) jobs.undo(result.job, ...(event.shiftKey ? ["undone", "history"] : []));
-  else if (control && key === "y" && result.job) jobs.redo(result.job);
+  else if (control && result.job && (key === "y" || (key === "z" && event.shiftKey))) jobs.redo(result.job);
+  else if (control && result.job && key === "z") jobs.undo(result.job);
   else if (key === "?" && !control) element("keys").showModal();
   else return;
   event.preventDefault();

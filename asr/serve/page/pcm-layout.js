@@ -1,6 +1,8 @@
 // Where the samples are in files of plain numbers that browsers do not play: NIST SPHERE and AIFF.
 // Each function gives { rate, channels, bits, float, start, frames, big }, or null where the file is another one.
 
+import { word } from "./wav.js";
+
 /** NIST SPHERE with linear samples; its head is lines of text: name, -type, value. */
 export async function sphereLayout(blob) {
   const first = (await blob.slice(0, 16).text()).split("\n");
@@ -23,7 +25,6 @@ export async function sphereLayout(blob) {
 /** AIFF, and AIFF-C whose samples are not compressed. */
 export async function aiffLayout(blob) {
   const head = new DataView(await blob.slice(0, 12).arrayBuffer());
-  const word = (view, at) => String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
   if (head.byteLength < 12 || word(head, 0) !== "FORM" || !word(head, 8).startsWith("AIF")) return null;
   let common = null;
   for (let at = 12; at + 8 <= blob.size; ) {

@@ -5,7 +5,7 @@ import { placed } from "./document.js";
 import { FORMATS, clock, nameFor } from "./formats.js";
 import { stateOf } from "./list-view.js";
 import { Player } from "./player.js";
-import { UNREADABLE } from "./server.js";
+import { SAID, UNREADABLE } from "./server.js";
 import { Sound } from "./sound.js";
 import { Timeline } from "./timeline.js";
 import { TranscriptView } from "./transcript.js";
@@ -142,7 +142,7 @@ export class ResultView {
     const { job } = this;
     const cancelled = job.state === "cancelled";
     element("fault-title").textContent = cancelled ? "Cancelled" : "This could not be transcribed";
-    element("fault-message").textContent = cancelled ? "Nothing of it is left on the server." : job.error.message;
+    element("fault-message").textContent = cancelled ? SAID.cancelled : job.error.message;
     element("fault-advice").textContent = cancelled ? "" : job.error.advice;
     element("retry").hidden = !cancelled && HOPELESS.includes(job.error.status);
     element("fault-token").hidden = cancelled || ![401, 403].includes(job.error.status);

@@ -18,6 +18,9 @@ export function setToken(value) {
 
 export const tokenOf = () => token;
 
+/** What the page calls what happens there. */
+export const SAID = { uploading: "Uploading", cancelled: "Nothing of it is left on the server." };
+
 export const UNREADABLE = -1; // a folder, or a file that was moved or changed since it was chosen: no request ever went out
 
 const ADVICE = {

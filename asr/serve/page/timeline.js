@@ -1,6 +1,6 @@
 // Waveform, spectrogram, time and words of a file on one axis; zoomed, scrolled and played from by pointer and keys.
 //
-// Events: "seek" (detail: seconds), "word" (detail: its place among all words), "view".
+// Events: "seek" (detail: seconds), "word" (detail: its place among all words), "hover" (likewise, or -1).
 
 import { clock } from "./formats.js";
 import { lastBefore } from "./document.js";
@@ -90,7 +90,6 @@ export class Timeline extends EventTarget {
     this.to = this.from + length;
     this.draw();
     this.fetch();
-    this.dispatchEvent(new Event("view"));
   }
 
   /** Closer (factor < 1) or farther, around a time that stays where it is. */

@@ -1,6 +1,7 @@
 // The words of a transcript as text: heard, walked through by keys, and corrected line by line.
 //
-// Events (detail): "word" and "from" (a word to hear, to play from), "point" (its place, or -1), "edit" (the new document).
+// Events (detail): "word" and "from" (a word to hear, to play from), "point" (its place, or -1), "edit" (the new document),
+// "toggle" (play or pause).
 
 import { describe, stepOf } from "./confidence.js";
 import { join, joinWords, placed, removeWord, setText, split, textOf } from "./document.js";
@@ -13,6 +14,7 @@ export class TranscriptView extends EventTarget {
     this.list = list;
     this.tip = tip;
     this.document = { segments: [] };
+    this.places = []; // { word, segment, index } of the whole document
     this.lines = new WeakMap(); // segment -> its element: what an edit leaves alone is not made again
     this.editor = null;
     this.current = null;
@@ -64,7 +66,7 @@ export class TranscriptView extends EventTarget {
   }
 
   elementOf(place) {
-    const found = this.places?.[place];
+    const found = this.places[place];
     return found ? this.list.children[found.segment]?.querySelectorAll(".word")[found.index] : null;
   }
 
@@ -172,8 +174,9 @@ export class TranscriptView extends EventTarget {
     action();
   }
 
+  /** Places of the words that the model is unsure of. */
   unsure() {
-    return (this.places ?? []).map((item, place) => [item, place]).filter(([{ word }]) => stepOf(word) === "unsure").map(([, place]) => place);
+    return this.places.flatMap(({ word }, place) => (stepOf(word) === "unsure" ? [place] : []));
   }
 
   /** To the next word that the model is unsure of, after the one where one is; from the first again at the end. */

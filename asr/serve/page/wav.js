@@ -1,5 +1,7 @@
 // RIFF WAVE: written from what was recorded, and read in pieces, so that an hour of it need not be in memory.
 
+const PIPED = 0x7ffff000; // bytes; who writes into a pipe does not know how many there will be, and says at least as many
+
 /** A file of 16 bit samples, one channel. `blocks` are Int16Arrays. */
 export function wavOf(blocks, rate) {
   const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0);
@@ -25,10 +27,13 @@ export function sixteenBits(samples) {
   return Int16Array.from(samples, (value) => Math.max(-32768, Math.min(32767, Math.round(value * 32767))));
 }
 
-/** Where the samples of a plain WAVE file are: { rate, channels, bits, float, start, frames }, or null where it is another file. */
+/** Letters at a place; four of them are what RIFF, IFF and others name what follows by. */
+export const word = (view, at, size = 4) => String.fromCharCode(...Array.from({ length: size }, (_, i) => view.getUint8(at + i)));
+
+/** Where the samples of a plain WAVE file are: { rate, channels, bits, float, start, frames, missing }, `missing` being bytes that
+ *  its head says there are; or null where it is another file. */
 export async function wavLayout(blob) {
   const head = new DataView(await blob.slice(0, 12).arrayBuffer());
-  const word = (view, at) => String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
   if (head.byteLength < 12 || word(head, 0) !== "RIFF" || word(head, 8) !== "WAVE") return null;
   let layout = null;
   for (let at = 12; at + 8 <= blob.size; ) {
@@ -48,7 +53,8 @@ export async function wavLayout(blob) {
       if (!known || !layout.channels || !layout.rate) return null;
     } else if (name === "data" && layout) {
       const there = Math.min(size, blob.size - at - 8);
-      return { ...layout, start: at + 8, frames: Math.floor(there / ((layout.channels * layout.bits) / 8)) };
+      const missing = size < PIPED ? size - there : 0;
+      return { ...layout, start: at + 8, frames: Math.floor(there / ((layout.channels * layout.bits) / 8)), missing };
     }
     at += 8 + size + (size & 1);
   }

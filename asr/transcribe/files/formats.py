@@ -52,6 +52,7 @@ def json_of(name: str, heard: Heard) -> dict[str, Any]:
     """What the JSON formats say. Seconds to the millisecond, which is finer than they are right."""
     tree: dict[str, Any] = {"file": _printable(name), "text": "", "language": LANGUAGE}
     tree["duration"] = round(heard.seconds, 3)
+    tree["engine"] = (heard.channels[0] if isinstance(heard, Channels) else heard).engine
     if isinstance(heard, Channels):
         tree["text"] = "\n".join(text for _, text in heard.turns)
         tree["channels"] = len(heard.channels)

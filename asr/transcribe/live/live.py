@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from asr.audio import resampler
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import AudioError
 from asr.sound_file import Samples
 from asr.transcribe.live.place import place_to_cut
-from asr.transcribe.live.sound import RESAMPLING, Tail, resampler
+from asr.transcribe.live.sound import RESAMPLING, Tail
 from asr.transcribe.live.update import Delay, Final, Partial, Update
 from asr.transcribe.live.voice import LEAST, Spoken, Voice, voice_of
 from asr.transcribe.reading import Piece
@@ -176,8 +177,7 @@ class Live:
 
     def _open(self) -> None:
         if self._begin is None and self._spoken.begun is not None:
-            lead = self._spoken.begun - round(LEAD * self._rate)
-            lead = max(lead, self._ended, 0)
+            lead = max(self._spoken.begun - self._samples(LEAD), self._ended)
             self._begin = self._from = self._sound.begin_of_noise(lead, self._spoken.begun)
             self._due = self._spoken.begun + self._samples(self.interval)
             self._heard_to = self._begin
@@ -210,12 +210,10 @@ class Live:
         heard = self._listen_again(now)
         skipped = (begin - self._from) // grid
         frames = self.longest * self._rate / grid
-        least, most = (
-            skipped + round(frames / 2),
-            len(heard) - round(min(AHEAD * self._rate / grid, frames / 4)),
-        )
+        least = skipped + round(frames / 2), skipped + round(frames / 8)
+        most = len(heard) - round(min(AHEAD * self._rate / grid, frames / 4))
         surely = round(SURELY * self._rate / grid)
-        place = place_to_cut(heard, self._word_starts, (least, skipped + round(frames / 8)), most, surely)
+        place = place_to_cut(heard, self._word_starts, least, most, surely)
         end = self._from + place * grid
         text, words = self._read(heard[:place], begin, end)
         context = min(place, round(CONTEXT * self._rate / grid))

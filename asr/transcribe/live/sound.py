@@ -1,13 +1,12 @@
-"""The sound of a stream as far as it is needed: resampled as it comes, and the end of it."""
+"""The sound of a stream as far as it is needed: the end of it."""
 
 from collections import deque
-from typing import Any
 
 import numpy as np
 
 from asr.sound_file import Samples
+from asr.transcribe.pauses import SILENT
 
-SILENT = 0.5 / 32768  # samples below half a step of 16 bits are digital silence
 RESAMPLING = 0.12  # seconds that soxr holds back at most
 
 
@@ -47,12 +46,3 @@ class Tail:
         if self.begin < before and self._blocks:
             self._blocks[0] = self._blocks[0][before - self.begin :].copy()  # else the whole block would stay
             self.begin = before
-
-
-def resampler(from_rate: int, to_rate: int) -> Any:
-    """As `asr.audio.resample_stream` does it; None where there is nothing to do."""
-    if from_rate == to_rate:
-        return None
-    import soxr
-
-    return soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="VHQ")

@@ -10,18 +10,13 @@ from functools import cache
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from asr.errors import AsrError
 from asr.sound_file import Samples
-from asr.transcribe.voice_activity import FRAME, VoiceActivity, installed
+from asr.transcribe.voice_activity import FRAME, Probabilities, VoiceActivity, installed
 
-Probabilities = npt.NDArray[np.float32]
-
-BEGINS, GOES_ON = (
-    0.5,
-    0.35,
-)  # probabilities: of the first frame of speech, and that the next ones must not fall below
+# Probabilities: of the first frame of speech, and that the next ones must not fall below.
+BEGINS, GOES_ON = 0.5, 0.35
 LEAST = 3  # frames of speech in an utterance; fewer are a click
 PATIENT = 0.25  # of the longest utterance, until which only a whole pause ends it
 SHORTEST = 0.2  # seconds of silence that are a pause where an utterance is as long as it may be
@@ -55,7 +50,7 @@ def voice_of(voice: "Literal['silero', 'energy'] | Voice") -> Voice:
         if not installed():
             raise AsrError(
                 "voice activity: silero-vad is not installed; pip install 'attest-asr[vad]', or choose the gate that "
-                'needs none and takes every sound above the room\'s noise for speech (voice = "energy")'
+                'needs none and takes every sound above the room\'s noise for speech (voice = "energy"; --voice energy)'
             )
         return _silero()
     if voice == "energy":

@@ -51,7 +51,8 @@ def test_arrow_files_ask_for_their_package(tmp_path: Path, monkeypatch: pytest.M
 
 def table_of(sound: Sound, folder: Path, split: str) -> Any:
     """Two rows with sound inside, as the library datasets writes them; one without a text."""
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
+
     rows = {"audio": [], "sentence": [], "speaker_id": [], "gender": []}
     for number, text in enumerate((f"one  in {split}", f"two in {split}", "")):
         path = sound(folder / f"{split}-{number}.wav")
@@ -82,7 +83,8 @@ def check(found: Imported, tmp_path: Path, sound: Sound) -> None:
 
 
 def test_parquet(tmp_path: Path, sound: Sound) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import parquet
+
     (tmp_path / "hub/data").mkdir(parents=True)
     for split in ("train", "test"):
         name = f"{split}-00000-of-00001.parquet"
@@ -96,7 +98,8 @@ def test_parquet(tmp_path: Path, sound: Sound) -> None:
 
 
 def test_saved_to_disk(tmp_path: Path, sound: Sound) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
+
     for split in ("train", "test"):
         folder = tmp_path / "saved" / split
         folder.mkdir(parents=True)
@@ -110,7 +113,6 @@ def test_saved_to_disk(tmp_path: Path, sound: Sound) -> None:
 
 
 def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     (tmp_path / "train.parquet").write_bytes(b"PAR1 and nothing")
     with pytest.raises(CorpusError, match=r"train\.parquet: not a readable Parquet file"):
         read(tmp_path, sounds=tmp_path)
@@ -118,8 +120,9 @@ def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
 
 def test_names_that_come_to_one_file(tmp_path: Path, sound: Sound) -> None:
     """Each utterance keeps its own sound."""
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+    from pyarrow import parquet
+
     names = ["a b", "a/b", "a_b", "a_b", "../../up", "..."]
     sounds = [sound(tmp_path / f"{number}.wav").read_bytes() for number in range(len(names))]
     rows = {

@@ -92,6 +92,16 @@ def test_missing_list(tmp_path: Path, mini_an4: Build) -> None:
         read(root)
 
 
+def test_list_that_is_a_folder(tmp_path: Path, mini_an4: Build) -> None:
+    root = mini_an4(tmp_path)
+    (root / "etc/an4_test.fileids").unlink()
+    (root / "etc/an4_test.fileids").mkdir()
+    with pytest.raises(
+        CorpusError, match=r"an4_test\.fileids: not a readable file \(Is a directory\); expected wav/"
+    ):
+        read(root)
+
+
 def test_list_that_is_no_text(tmp_path: Path, mini_an4: Build) -> None:
     root = mini_an4(tmp_path)
     (root / "etc/an4_test.fileids").write_bytes(b"\xff\xfe\x00")

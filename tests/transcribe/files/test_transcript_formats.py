@@ -62,6 +62,7 @@ def test_json_is_as_users_of_whisper_know_it() -> None:
         "text": "hello big world",
         "language": "und",
         "duration": 3.0,
+        "engine": "torch",
         "segments": [segment],
         "words": words,
     }

@@ -88,7 +88,6 @@ def test_silero_hears_utterances(
     an4_archive: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     """Three utterances of AN4 with two seconds between, in a faint noise: three finals around what is loud in them."""
-    pytest.importorskip("onnxruntime")
     wanted = 3
     with tarfile.open(an4_archive, "r|gz") as stream:
         for member in stream:

@@ -1,0 +1,1 @@
+"""The recognisers that a benchmark knows: one module a kind, each with its keys and its system."""

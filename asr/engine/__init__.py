@@ -1,0 +1,1 @@
+"""What computes log-probs when nothing is learned: torch, or the exported ONNX file without torch."""

@@ -1,0 +1,139 @@
+"""Log-probs of several models, averaged frame by frame: then one decoder reads them as if they were one model's.
+
+It takes models that say the same at the same time: the same tokens, in whatever order, and a frame of as many seconds
+at the same sample rate. Whatever else differs, their words can be put to the vote (asr.ensemble.rover).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from asr.decoding.vocabulary import Vocabulary, vocabulary_of
+from asr.engine.engine import Engine
+from asr.errors import EnsembleError
+from asr.model.described import Described
+from asr.sound_file import Samples
+from asr.tokenizer import BLANK
+from asr.transcribe.hear import LogProbs
+from asr.transcribe.windows import Windows
+
+# probabilities: the logarithm of their mean. log-probs: the mean of the logarithms, made to add up to 1 again.
+Mean = Literal["probabilities", "log-probs"]
+Columns = npt.NDArray[np.intp]
+VOTE = "their words can be put to the vote instead"
+_NAMED = 5  # tokens in a message
+
+
+def average(matrices: Sequence[npt.ArrayLike], mean: Mean) -> LogProbs:
+    """(frames, tokens) natural logarithms of one utterance, whose probabilities add up to 1 in each frame.
+
+    The order of the models has no say: values are added in the order of their size.
+
+    Args:
+        matrices: as many (frames, tokens) log-probs of the same utterance by models with the same tokens.
+
+    Raises:
+        ValueError: none at all, or of different shapes.
+    """
+    shapes = {np.shape(matrix) for matrix in matrices}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+        raise ValueError(f"expected log_probs of one shape (frames, tokens), got {sorted(shapes)}")
+    stacked = np.sort(np.asarray(matrices, dtype=np.float64), axis=0)
+    if mean == "probabilities":
+        found = np.logaddexp.reduce(stacked, axis=0) - np.log(len(stacked))
+    else:
+        found = stacked.mean(axis=0)
+    with np.errstate(invalid="ignore"):  # -inf of all tokens: NaN, which a decoder refuses
+        found = found - np.logaddexp.reduce(found, axis=1, keepdims=True)
+    return np.asarray(found, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """Models that can be averaged.
+
+    Attributes:
+        columns: for each model, its token for each token of the first.
+    """
+
+    columns: tuple[Columns, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], models: Sequence[Described]) -> "Likeness":
+        """
+        Raises:
+            EnsembleError: fewer than two, or one hears at another rate, gives frames at another one, or has other
+                tokens; says which and what can be done.
+        """
+        if len(models) < 2:
+            raise EnsembleError(f"an average needs two models or more, got {len(models)}")
+        first, columns = models[0], []
+        for name, model in zip(names, models, strict=True):
+            if (found := _pace(model)) != (expected := _pace(first)):
+                raise EnsembleError(
+                    f"{name}: gives a frame every {1000 * found[1]:g} ms at {found[0]:,} Hz, {names[0]} every "
+                    f"{1000 * expected[1]:g} ms at {expected[0]:,} Hz (the first stands for {1000 * found[2]:g} and "
+                    f"{1000 * expected[2]:g} ms); models are averaged frame by frame: {VOTE}"
+                )
+            columns.append(_columns(name, model, names[0], first))
+        return cls(tuple(columns))
+
+    def average(self, matrices: Sequence[LogProbs], mean: Mean) -> LogProbs:
+        """In the tokens of the first. Arguments and errors are those of `average`, with the tokens of each model."""
+        pairs = zip(matrices, self.columns, strict=True)
+        return average([matrix[:, columns] for matrix, columns in pairs], mean)
+
+
+class AveragedEngine:
+    """Several engines as one (asr.engine.engine.Engine). Each waveform is computed by itself: what else is in a batch
+    changes last bits, and there is no telling beforehand which frames of a mean are close calls."""
+
+    batched = False
+
+    def __init__(self, engines: Sequence[Engine], likeness: Likeness, mean: Mean) -> None:
+        self._engines, self._likeness, self._mean = tuple(engines), likeness, mean
+        self.name, self.device = self._engines[0].name, self._engines[0].device
+
+    def __call__(self, waveforms: Sequence[Samples]) -> list[LogProbs]:
+        return [
+            self._likeness.average([engine([waveform])[0] for engine in self._engines], self._mean)
+            for waveform in waveforms
+        ]
+
+
+def _pace(model: Described) -> tuple[int, float, float]:
+    """Hz of what it hears, seconds from one frame to the next, and of the middle of the first."""
+    rate = model.description.front_end.sample_rate
+    windows = Windows.of(model.description.front_end, model.description.model)
+    return rate, windows.grid / rate, windows.centre / rate
+
+
+def _columns(name: str, model: Described, first_name: str, first: Described) -> Columns:
+    """The model's token for each of the first's, by what they stand for."""
+    ours, theirs = vocabulary_of(first.tokenizer), vocabulary_of(model.tokenizer)
+    if _named(ours) != _named(theirs):
+        raise EnsembleError(
+            f"{name}: has other tokens than {first_name} ({_difference(ours, theirs)}); models are averaged token by "
+            f"token: {VOTE}"
+        )
+    places: dict[str, list[int]] = {}
+    for token, symbol in enumerate(theirs.symbols[1:], 1):
+        places.setdefault(symbol, []).append(token)
+    return np.array([BLANK, *(places[symbol].pop(0) for symbol in ours.symbols[1:])], np.intp)
+
+
+def _named(vocabulary: Vocabulary) -> tuple[bool, list[str]]:
+    return vocabulary.writes_words, sorted(vocabulary.symbols)
+
+
+def _difference(ours: Vocabulary, theirs: Vocabulary) -> str:
+    if ours.writes_words != theirs.writes_words:
+        one, other = ("letters" if each.writes_words else "phones" for each in (theirs, ours))
+        return f"{one}, not {other}"
+    odd = sorted(set(ours.symbols) ^ set(theirs.symbols))
+    more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+    found = f"{theirs.size} and {ours.size}"
+    return f"{found}; in one only: {', '.join(map(repr, odd[:_NAMED]))}{more}" if odd else found
