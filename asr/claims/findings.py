@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from asr.runs.seal import SEAL, seal_of
+
 Code = Literal[
     "missing",  # a key or file that must be there
     "unknown",  # a key that no record of this format has
@@ -141,6 +143,13 @@ def contradiction(
     """`what` is `found`, and `by` (the source of the other value, in words) says `expected`."""
     message = f"is {brief(found)}, but {by}: {brief(expected)}"
     return Finding(remark or "inconsistent", what, shown(found), shown(expected), message, remark is not None)
+
+
+def of_seal(tree: dict[str, Any]) -> Iterator[Finding]:
+    """Parts of a sealed record that are not as its seal says."""
+    for key, ours, theirs in differences(tree.get(SEAL, NOTHING), seal_of(tree)):
+        message = "is not as it was when the record was written"
+        yield Finding("altered", key, shown(ours), shown(theirs), message)
 
 
 def brief(value: object) -> str:

@@ -262,6 +262,8 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise RunError(f"{given}: no run here (no {RECORD}); runs are made by `asr run RECIPE`") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: not a readable JSON file ({error})") from None
+    if isinstance(tree, dict) and isinstance(kind := tree.get("kind"), str):  # a run's record has no such key
+        raise RunError(f"{path}: the record of another kind ({kind:.30}), not of a run")
     if not isinstance(tree, dict) or tree.get("format") not in range(1, FORMAT + 1):
         found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
         raise RunError(f"{path}: record format {found!r}; this version of Attest reads formats 1 to {FORMAT}")

@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from asr.claims.findings import (
-    NOTHING,
     Finding,
     NotChecked,
     Report,
     contradiction,
     differences,
     made_check,
+    of_seal,
     shown,
 )
 from asr.errors import AsrError
 from asr.files import sha256_file
 from asr.recipe_file import load_recipe
-from asr.runs.seal import seal_of
 from asr.tuning.errors import TuningError
 from asr.tuning.folder import BEST
 from asr.tuning.importance import importances
@@ -102,11 +101,7 @@ def _status(evidence: _Evidence) -> Iterator[Finding]:
 
 
 def _seal(evidence: _Evidence) -> Iterator[Finding]:
-    expected, found = seal_of(evidence.tree), evidence.tree.get("seal", NOTHING)
-    for key, ours, theirs in differences(found, expected):
-        yield Finding(
-            "altered", key, shown(ours), shown(theirs), "is not as it was when the record was written"
-        )
+    return of_seal(evidence.tree)
 
 
 def _digests(evidence: _Evidence) -> Iterator[Finding]:

@@ -38,6 +38,7 @@ def test_no_record(files: Files, complaint: Complaint, tmp_path: Path) -> None:
         ('{"format": 3}', "record format 3; this version of Attest reads formats 1 to 2"),
         ('{"format": 2}', "key status: Field required"),
         ("[]", "record format 'list'"),
+        ('{"format": 1, "kind": "ensemble"}', "the record of another kind (ensemble), not of a run"),
     ):
         wrong.write_text(content)
         assert f"asr: {wrong}: {words}" in complaint("compare", path, wrong)
