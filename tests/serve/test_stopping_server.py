@@ -63,7 +63,8 @@ def test_a_client_that_hangs_up_ends_its_work(own_server: Served, long_file: byt
     connection.close()
     until(lambda: running(own_server) == 0)
     until(lambda: own_server.open_files == [])
-    assert "POST /v1/audio/transcriptions 499" in own_server.log
+    # Said after the work has ended, and read here by a thread.
+    until(lambda: "POST /v1/audio/transcriptions 499" in own_server.log)
     assert "a bug" not in own_server.log
 
 
