@@ -176,7 +176,7 @@ def test_stopped_in_the_middle_it_goes_on(tmp_path: Path) -> None:
         wait_for(lambda before=before: len(_answers(tmp_path)) > before)
         below = descendants(begun.pid)
         begun.send_signal(how)
-        _, printed = begun.communicate(timeout=60)
+        _, printed = begun.communicate(timeout=200)
         assert begun.returncode == (130 if how == signal.SIGINT else -9)
         assert (b"the same command goes on" in printed) == (how == signal.SIGINT)
         assert b"Traceback" not in printed

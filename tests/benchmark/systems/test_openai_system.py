@@ -245,7 +245,7 @@ def test_our_own_server_hears_what_our_own_model_hears(tmp_path_factory: pytest.
         with pytest.raises(HearingError, match="status 400"):
             heard.hear(Path(__file__))
         process.terminate()
-        process.wait(20)
+        process.wait(200)
         with pytest.raises(HearingError, match="is the server running"):
             heard.hear(files[0])
     assert texts == [ours(file).text for file in files]

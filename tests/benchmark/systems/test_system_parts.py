@@ -44,7 +44,7 @@ def test_specifications_load_nothing_heavy() -> None:
     code = "import sys\n" + "".join(f"import asr.benchmark.systems.{name}\n" for name in names)
     code += "heavy = {'torch', 'numpy', 'pocketsphinx._pocketsphinx', 'faster_whisper', 'ctranslate2'}\n"
     code += "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=200)
 
 
 def test_a_folder_is_known_by_all_that_is_in_it(tmp_path: Path) -> None:
