@@ -40,7 +40,7 @@ def test_each_extra_that_is_missing_is_one_error(
 
 
 def test_specifications_load_nothing_heavy() -> None:
-    names = ("attest", "command", "faster_whisper", "openai_server", "pocketsphinx")
+    names = ("attest", "command", "ensemble", "faster_whisper", "openai_server", "pocketsphinx")
     code = "import sys\n" + "".join(f"import asr.benchmark.systems.{name}\n" for name in names)
     code += "heavy = {'torch', 'numpy', 'pocketsphinx._pocketsphinx', 'faster_whisper', 'ctranslate2'}\n"
     code += "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
