@@ -1,8 +1,10 @@
 """Fixtures that several test files share."""
 
 import os
+import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +27,21 @@ def one_torch_thread() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "set_num_threads"):
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """What a test draws without a seed of its own does not depend on which tests this process ran before.
+
+    That is another matter in every session: files go to whichever process is free.
+    """
+    random.seed(1)
+    for name, seed in (("numpy", "random.seed"), ("torch", "manual_seed")):
+        module: Any = sys.modules.get(name)
+        for part in seed.split("."):
+            module = getattr(module, part, None)
+        if module is not None:
+            module(1)
 
 
 @pytest.fixture(scope="session")

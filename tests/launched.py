@@ -3,6 +3,8 @@
 Torchrun itself takes seconds to start; what matters to `asr run` are the environment variables that it sets.
 """
 
+import contextlib
+import itertools
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -29,11 +31,21 @@ def environment(rank: int, machines: Sequence[int], port: int) -> dict[str, str]
     }
 
 
+# Below those that Linux gives to whoever asks for any (32768 and up): between this moment and the one in which it is
+# taken, seconds may go by. Sixteen for each process, so that tests side by side do not choose the same.
+_PORTS = itertools.cycle(range(10_000 + os.getpid() % 1_250 * 16, 10_000 + os.getpid() % 1_250 * 16 + 16))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
+    """One that nobody else will have been given when a launched process takes it."""
+    for port in itertools.islice(_PORTS, 16):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # connections of the one before may linger
+            probe.bind(("", port))
+            return port
+    raise AssertionError(f"no port is free up to {port}")
 
 
 class Machines:

@@ -62,7 +62,7 @@ def test_an_installed_package_finds_its_data(wheel: Path, tmp_path: Path) -> Non
         "assert digits.load_settings(reading.data_file(digits.SETTINGS)).sample_rate == 16_000\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path, timeout=200)
 
 
 def test_every_dependency_has_an_exact_version() -> None:

@@ -97,7 +97,7 @@ def test_ctrl_c_finishes_what_was_said(model: Path, talk: Path) -> None:
     process.stdin.flush()
     assert json.loads(process.stdout.readline())["type"] == "partial"
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    out, error = process.communicate(timeout=200)
     assert (json.loads(out.splitlines()[-1])["text"], process.returncode, error) == ("yes go", 0, b"")
 
 

@@ -131,7 +131,7 @@ def test_a_model_without_unk(tmp_path: Path, text: Path, capsys: pytest.CaptureF
 def test_as_a_process_with_a_pipe(tmp_path: Path) -> None:
     out = tmp_path / "model.arpa"
     line = [sys.executable, "-m", "asr.cli.main", "lm", "train", "-", "-o", str(out)]
-    done = subprocess.run(line, input=b"one two\n", capture_output=True, timeout=60)
+    done = subprocess.run(line, input=b"one two\n", capture_output=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert out.is_file()
 

@@ -21,7 +21,7 @@ def test_help_loads_nothing_heavy() -> None:
         f"print('loaded:', *(name for name in {HEAVY} if name in sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=200
     )
     assert done.stdout.splitlines()[-1] == "loaded:"
     assert all(command.NAME in done.stdout for command in COMMANDS)
@@ -121,7 +121,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     os.close(read_end)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code], stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=60
+            [sys.executable, "-c", code], stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=200
         )
     finally:
         os.close(write_end)

@@ -227,11 +227,11 @@ def test_interrupted_while_it_writes(model: Path, folder: Path) -> None:
         assert it.stdin is not None and it.stderr is not None
         it.stdin.write("in/a.wav\n")
         it.stdin.flush()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 200
         while not (folder / "out/in/a.txt").exists() and time.monotonic() < until:
             time.sleep(0.05)
         os.killpg(it.pid, signal.SIGINT)
-        assert it.wait(30) == 130
+        assert it.wait(200) == 130
         assert it.stderr.read().splitlines()[-1] == "asr: interrupted"
     assert tree(folder / "out") == {"in/a.txt": "go\n"}
 

@@ -71,7 +71,7 @@ def test_processes_and_the_interrupt_of_a_terminal(model: Path, folder: Path) ->
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert len(children) == 1
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(200) == 130
         error = process.stderr.read().splitlines()
     assert error[-1] == "asr: interrupted"
     assert not any(Path(f"/proc/{child}").exists() for child in children)
@@ -81,7 +81,7 @@ def test_pace_on_a_terminal(model: Path, folder: Path) -> None:
     """Only there, and what is printed to the other stream is not mixed with it."""
     lead, follow = pty.openpty()
     line = [*ASR, str(folder / "a.wav"), str(folder / "a.wav"), "--model", str(model)]
-    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=follow, timeout=100)
+    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=follow, timeout=200)
     os.close(follow)
     shown = os.read(lead, 1 << 16).decode()
     os.close(lead)
@@ -128,7 +128,7 @@ def test_a_list_that_can_be_read_once(model: Path, folder: Path, tmp_path: Path)
         [*ASR, "--list", str(pipe), "--model", str(model)], stdout=subprocess.PIPE
     ) as process:
         pipe.write_text(f"{folder}/a.wav\n{folder}/a.wav\n")
-        assert process.communicate(timeout=100)[0].decode() == f"{folder}/a.wav\tgo\n" * 2
+        assert process.communicate(timeout=200)[0].decode() == f"{folder}/a.wav\tgo\n" * 2
     assert process.returncode == 0
 
 

@@ -182,7 +182,7 @@ def test_killed_unpack_leaves_nothing_half(tmp_path: Path, folder: Path, packed:
         f"unpack(Path({str(archive)!r}), Path({str(target)!r}), lambda *_: os.kill(os.getpid(), signal.SIGKILL))"
     )
     repository = Path(__file__).parents[2]
-    killed = subprocess.run([sys.executable, "-c", program], cwd=repository, timeout=60, check=False)
+    killed = subprocess.run([sys.executable, "-c", program], cwd=repository, timeout=200, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not target.exists()
     assert any(path.suffix == ".part" for path in target.parent.iterdir())

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,12 @@ def test_mirror_that_sends_without_end(mirrors: Any, tmp_path: Path, length: boo
 
 
 def test_all_mirrors_fail(mirrors: Any, get: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "TIMEOUT", 0.1)
+    really = urllib.request.urlopen
+
+    def impatient(request: urllib.request.Request, timeout: float) -> Any:
+        return really(request, timeout=0.1 if request.full_url.endswith("/dumb") else timeout)
+
+    monkeypatch.setattr(urllib.request, "urlopen", impatient)
     urls = (
         mirrors.serve("gone", status=404),
         mirrors.serve("busy", status=503),

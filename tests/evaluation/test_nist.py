@@ -128,7 +128,7 @@ def nist(program: str, *arguments: str, folder: Path, text: str = "") -> str:
     if not shutil.which(command[0]):
         pytest.skip(f"needs NIST's {program}, which is not installed: Debian package sctk")
     done = subprocess.run(
-        [*command, *arguments], cwd=folder, input=text.encode(), capture_output=True, check=True, timeout=60
+        [*command, *arguments], cwd=folder, input=text.encode(), capture_output=True, check=True, timeout=200
     )
     return done.stdout.decode("latin-1")  # sc_stats prints bytes of uninitialised memory now and then
 

@@ -108,15 +108,14 @@ def test_killed_at_random(corpus: Path, tmp_path: Path, uninterrupted: Record) -
     often = recipe(train__checkpoint_seconds=0.02, train__digest_every=7)
     whole = Run(tmp_path / "whole", corpus, often).finish()
     run = Run(tmp_path / "killed", corpus, often)
-    killed = 0
+    killed, chance = 0, random.SystemRandom()  # truly random: that is the point
     for number in range(12):
         process = run.forked(workers=1 + number % 3)
-        # Truly random: that is the point.
-        enough, seen = random.randint(1, 4), set()
+        enough, seen = chance.randint(1, 4), set()
         while process.is_alive() and len(seen) <= enough:
             with suppress(FileNotFoundError):
                 seen.add(run.checkpoint.stat().st_mtime_ns)
-            process.join(random.uniform(0.0, 0.01))
+            process.join(chance.uniform(0.0, 0.01))
         process.kill()
         over = ended(process) == 0
         killed += not over

@@ -104,7 +104,7 @@ def test_killed_again_and_again(corpus: Path, tmp_path: Path, uninterrupted: Rec
     for moment in moments:
         with command.started() as process:
             command.wait_for(process, moment)
-            time.sleep(random.uniform(0, 0.05))  # a random moment: that is the point
+            time.sleep(random.SystemRandom().uniform(0, 0.05))  # a random moment: that is the point
             process.kill()
             killed += process.wait() == -signal.SIGKILL
         command.check_whole()

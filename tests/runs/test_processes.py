@@ -25,7 +25,7 @@ from asr.training.reports import Interrupted
 LONG = {"train__checkpoint_seconds": 1e-6, "train__epochs": 400, "train__digest_every": 1000}
 CPU = torch.device("cpu")
 SOON = (
-    60.0  # seconds in which processes must notice, on a busy machine; where they do not, they wait for hours
+    150.0  # seconds in which processes must notice, on a busy machine; where they do not, they wait for hours
 )
 
 

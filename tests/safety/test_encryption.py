@@ -238,7 +238,7 @@ decrypt_with_keys(folder / "in", folder / "out", keys, told)
 def test_a_killed_process_leaves_nothing_of_the_text(sealed: bytes, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(sealed)
     (tmp_path / "key").write_bytes(PRIVATE)
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False, timeout=200)
     assert done.returncode == -signal.SIGKILL
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "key"]
 

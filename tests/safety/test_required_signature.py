@@ -88,7 +88,7 @@ with private_folder() as folder:
 
 
 def test_what_a_killed_process_left_goes_with_the_next(temporary: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", KILLED], check=False, timeout=200)
     (left,) = temporary.iterdir()
     assert (left / "weights").is_file()
     (tmp_path / "elsewhere").mkdir()

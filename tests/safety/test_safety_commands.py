@@ -255,7 +255,7 @@ def asked(*typed: str) -> str:
         while more := os.read(ours, 1000):
             shown += more.decode()
     os.close(ours)
-    process.wait(60)
+    process.wait(200)
     return shown
 
 
@@ -269,6 +269,6 @@ def test_a_passphrase_is_asked_for_on_the_terminal() -> None:
 def test_without_a_terminal_it_says_so() -> None:
     command = [sys.executable, "-c", ASK, os.devnull]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True, timeout=60
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True, timeout=200
     )
     assert "there is no terminal to ask: give it by --passphrase-fd N" in done.stderr

@@ -57,7 +57,7 @@ class Served:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Asks it to stop; its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(200)
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def served(
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait(30)
+            process.wait(200)
             reading.join(10)
             process.stderr.close()
 
@@ -94,7 +94,7 @@ def _read(stream: IO[str], lines: list[str]) -> None:
         lines.append(line)
 
 
-def _wait_until_it_listens(server: Served, seconds: float = 90) -> None:
+def _wait_until_it_listens(server: Served, seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.process.poll() is None:
         if found := re.search(r"listening on http://\S+:(\d+) ", server.log):

@@ -36,7 +36,7 @@ def browser(spoken: Path) -> Iterator[Any]:
 
 
 def test_the_policy_of_the_page_is_at_least_that_of_the_stand_in(server: Served) -> None:
-    with urllib.request.urlopen(server.url, timeout=10) as answer:
+    with urllib.request.urlopen(server.url, timeout=100) as answer:
         policy = dict(
             part.split(maxsplit=1) for part in answer.headers["Content-Security-Policy"].split("; ")
         )

@@ -56,9 +56,9 @@ def test_three_times_with_one_store() -> None:
 
 
 def test_a_lead_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joining, "MEET", timedelta(seconds=0.3))
     store = _distributed.HashStore()
     meet(store, 2)
+    monkeypatch.setattr(joining, "MEET", timedelta(seconds=0.3))
     with pytest.raises(
         TrainingError, match="rank 1 of 2: waited 0 s for rank 0; did it start, with the same number"
     ):

@@ -119,7 +119,7 @@ def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdin is not None
         worker.stdin.close()
-        assert worker.wait(60) == 0
+        assert worker.wait(200) == 0
 
 
 class Answers:

@@ -167,5 +167,5 @@ def test_what_transcription_does_not_need_is_not_imported(run: Path, files: list
         f"assert Transcriber({str(run)!r}, device='cpu', words=True)({str(files[0])!r}).text == 'go'; "
         f"print([name for name in {NOT_NEEDED!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr

@@ -109,7 +109,7 @@ def test_nothing_is_written_or_sent(tmp_path: Path) -> None:
     own = {"HOME": str(home), "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(home / "cache")}
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | own
     done = subprocess.run(
-        [sys.executable, "-c", LOOKS], env=environment, cwd=home, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", LOOKS], env=environment, cwd=home, capture_output=True, text=True, timeout=200
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(home.rglob("*")) == list(temporary.rglob("*")) == []

@@ -26,7 +26,6 @@ from asr.benchmark.systems.faster_whisper import FasterWhisperSpec
 from asr.benchmark.systems.openai_server import OpenAiSpec
 from asr.benchmark.systems.pocketsphinx import PocketsphinxSpec
 from asr.ensemble.rover import Voting, network, vote
-from asr.ensemble.words import said_of, text_of
 from asr.errors import AsrError
 from asr.text import TextVersion
 
@@ -148,6 +147,9 @@ class Voted:
                 member.open()
 
     def hear(self, path: Path) -> Answer:
+        # Loads numpy, which who only reads a benchmark's file can do without.
+        from asr.ensemble.words import said_of, text_of
+
         spec, said, seconds = self._spec, [], 0.0
         for name, member in self._named():
             with _naming(name):

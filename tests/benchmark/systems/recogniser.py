@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,12 +25,6 @@ def main(how: str, *arguments: str) -> None:
         sys.exit(3)
     elif how == "crashes":
         os.abort()
-    elif how == "hangs":
-        print("started", flush=True)
-        print("waiting for a licence", file=sys.stderr, flush=True)
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        Path(arguments[1]).write_text(f"{os.getpid()} {child.pid}", encoding="ascii")
-        time.sleep(60)
     elif how == "latin":
         sys.stdout.buffer.write("grüß".encode("latin-1"))
     elif how == "endless":
@@ -41,11 +34,13 @@ def main(how: str, *arguments: str) -> None:
     elif how == "env":
         print(Path.cwd(), sys.stdin.read())
     else:
-        lines(how)
+        lines(how, *arguments)
 
 
-def lines(how: str) -> None:
+def lines(how: str, *arguments: str) -> None:
     """Started once."""
+    if arguments == ("--ready",):
+        print("ready", flush=True)
     if how == "lines-banner":
         print("loading", flush=True)
         time.sleep(0.2)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -19,7 +18,8 @@ class Does:
     status: int = 200
     body: bytes = b'{"text": "yes"}'
     headers: dict[str, str] = field(default_factory=dict)
-    after: float = 0.0  # seconds before anything is sent
+    never: bool = False  # is anything sent, until the test is over
+    crowd: int = 1  # requests that must be here before anything is sent
     cut: int = 0  # bytes of the body that are promised and not sent
     drips: float = 0.0  # seconds between two bytes of the body
     hangs_up: bool = False  # without a word
@@ -34,9 +34,9 @@ class Scripted:
     models: Does = Does(404, b"{}")
     forms: list[dict[str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    at: list[float] = field(default_factory=list)  # of time.monotonic, when each came
     connections: int = 0
     together: int = 0  # requests at the same time, at the most
+    over: threading.Event = field(default_factory=threading.Event)  # nobody waits for answers any more
 
 
 def parts_of(kind: str, body: bytes) -> dict[str, bytes]:
@@ -53,7 +53,7 @@ def scripted(*script: Does, models: Does | None = None) -> Iterator[Scripted]:
     """Runs it in threads of this process."""
     told = Scripted(script=list(script) or [Does()])
     told.models = models or told.models
-    busy, lock = [0], threading.Lock()
+    busy, lock, came = [0], threading.Lock(), threading.Condition()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -72,10 +72,12 @@ def scripted(*script: Does, models: Does | None = None) -> Iterator[Scripted]:
             with lock:
                 busy[0] += 1
                 told.together = max(told.together, busy[0])
-                told.at.append(time.monotonic())
                 told.headers.append(dict(self.headers))
                 told.forms.append(parts_of(self.headers["Content-Type"], body))
                 does = told.script.pop(0) if len(told.script) > 1 else told.script[0]
+            with came:
+                came.notify_all()
+                came.wait_for(lambda: told.together >= does.crowd, 60)
             try:
                 self._do(does)
             finally:
@@ -83,8 +85,9 @@ def scripted(*script: Does, models: Does | None = None) -> Iterator[Scripted]:
                     busy[0] -= 1
 
         def _do(self, does: Does) -> None:
-            time.sleep(does.after)
-            if does.hangs_up:
+            if does.never:
+                told.over.wait()
+            if does.hangs_up or does.never:
                 self.close_connection = True
                 return
             self.send_response(does.status)
@@ -95,7 +98,8 @@ def scripted(*script: Does, models: Does | None = None) -> Iterator[Scripted]:
                 for each in [does.body] if not does.drips else [bytes([byte]) for byte in does.body]:
                     self.wfile.write(each)
                     self.wfile.flush()
-                    time.sleep(does.drips)
+                    if does.drips and told.over.wait(does.drips):
+                        break
             if does.cut:
                 self.close_connection = True
 
@@ -109,6 +113,7 @@ def scripted(*script: Does, models: Does | None = None) -> Iterator[Scripted]:
     try:
         yield told
     finally:
+        told.over.set()
         server.shutdown()
         server.server_close()
         running.join()

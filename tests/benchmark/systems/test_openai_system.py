@@ -12,14 +12,15 @@ import miniature
 import pytest
 from own_server import own_server
 from pydantic import ValidationError
-from scripted_server import Does, models, scripted
+from scripted_server import Does, Scripted, models, scripted
 
 from asr.benchmark.errors import HearingError
+from asr.benchmark.systems import openai_server
 from asr.benchmark.systems.openai_server import OpenAiSpec, OpenAiSystem
 
 
 def system(address: str, **keys: Any) -> OpenAiSystem:
-    tree = {"name": "it", "kind": "openai", "address": address, "model": "small", "timeout": 5.0}
+    tree = {"name": "it", "kind": "openai", "address": address, "model": "small", "timeout": 20.0}
     return OpenAiSpec.model_validate(tree | keys).system(Path())
 
 
@@ -43,9 +44,10 @@ def wav(tmp_path: Path) -> Path:
 def test_a_file_is_sent_whole_and_its_text_comes_back(wav: Path) -> None:
     says = Does(body='{"text": " grüß dich \\u4f60 "}'.encode())
     with scripted(says) as server, opened(server.address, fields={"language": "en"}) as heard:
+        begun = time.perf_counter()
         answer = heard.hear(wav)
+        assert 0 < answer.seconds <= time.perf_counter() - begun
     assert answer.text == "grüß dich 你"
-    assert 0 < answer.seconds < 2
     assert server.forms == [
         {"model": b"small", "response_format": b"json", "language": b"en", "file": wav.read_bytes()}
     ]
@@ -65,31 +67,53 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(wav: Path) -> None:
         assert [heard.hear(wav).text for _ in range(2)] == ["yes", "no"]
 
 
+class Pauses:
+    """In the place of `time`: pauses take no time here, and a thousand seconds by the clock that measures answers."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self) -> None:
+        self.server: Scripted | None = None
+        self.made: list[tuple[int, float]] = []  # after how many requests, how many seconds
+
+    def perf_counter(self) -> float:
+        return time.perf_counter() + 1000 * len(self.made)
+
+    def sleep(self, seconds: float) -> None:
+        assert self.server is not None
+        self.made.append((len(self.server.forms), seconds))
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    made = Pauses()
+    monkeypatch.setattr(openai_server, "time", made)
+    return made
+
+
 @pytest.mark.parametrize("status", [429, 503])
-def test_it_waits_as_long_as_it_is_told(status: int, wav: Path) -> None:
-    busy = Does(status, b"{}", {"Retry-After": "1"})
-    with scripted(busy, Does()) as server, opened(server.address) as heard:
+def test_it_waits_as_long_as_it_is_told(status: int, wav: Path, pauses: Pauses) -> None:
+    busy = Does(status, b"{}", {"Retry-After": "3"})
+    with scripted(busy, Does()) as pauses.server, opened(pauses.server.address) as heard:
         answer = heard.hear(wav)
     assert answer.text == "yes"
-    assert 0.95 < server.at[1] - server.at[0] < 2
-    assert answer.seconds < 0.5  # the wait is no work of the recogniser
+    assert pauses.made == [(1, 3.0)]
+    assert answer.seconds < 1000  # the wait is no work of the recogniser
 
 
-def test_it_waits_by_itself_where_it_is_told_nothing_and_until_a_date(wav: Path) -> None:
+def test_it_waits_by_itself_where_it_is_told_nothing_and_until_a_date(wav: Path, pauses: Pauses) -> None:
     past = Does(503, b"{}", {"Retry-After": formatdate(time.time() - 60, usegmt=True)})
-    with scripted(Does(429, b"busy"), past, Does()) as server, opened(server.address) as heard:
+    with scripted(Does(429, b"busy"), past, Does()) as pauses.server, opened(pauses.server.address) as heard:
         assert heard.hear(wav).text == "yes"
-    assert 0.95 < server.at[1] - server.at[0] < 2
-    assert server.at[2] - server.at[1] < 0.9
+    assert pauses.made == [(1, 1.0), (2, 0.0)]
 
 
-def test_a_wait_that_is_longer_than_the_time_left_is_no_answer(wav: Path) -> None:
-    begun = time.monotonic()
+def test_a_wait_that_is_longer_than_the_time_left_is_no_answer(wav: Path, pauses: Pauses) -> None:
     refuses = Does(503, b'{"error": {"message": "too much at once"}}', {"Retry-After": "3600"})
     expected = pytest.raises(HearingError, match=r"status 503: too much at once; it asks to wait 3600 s")
-    with scripted(refuses) as server, opened(server.address) as heard, expected:
+    with scripted(refuses) as pauses.server, opened(pauses.server.address) as heard, expected:
         heard.hear(wav)
-    assert time.monotonic() - begun < 3
+    assert pauses.made == []
 
 
 @pytest.mark.parametrize(
@@ -110,23 +134,25 @@ def test_a_wait_that_is_longer_than_the_time_left_is_no_answer(wav: Path) -> Non
 )
 def test_what_is_no_answer_says_what_came_instead(does: Does, message: str, wav: Path) -> None:
     expected = pytest.raises(HearingError, match=message)
-    with scripted(does) as server, opened(server.address, timeout=1.0) as heard, expected:
+    limit = 1.0 if "Content-Length" in does.headers else 60.0  # without a length it may go on to the limit
+    with scripted(does) as server, opened(server.address, timeout=limit) as heard, expected:
         heard.hear(wav)
 
 
-@pytest.mark.parametrize("slow", [Does(after=1.5), Does(drips=0.2)])
+@pytest.mark.parametrize("slow", [Does(never=True), Does(body=b'{"text": "yes"}' + b" " * 285, drips=0.1)])
 def test_what_is_too_slow_is_given_up(slow: Does, wav: Path) -> None:
-    with scripted(slow) as server, opened(server.address, timeout=0.5) as heard:
+    """One says nothing; one, at every moment, has just said something, for half a minute."""
+    with scripted(slow) as server, opened(server.address, timeout=1.0) as heard:
         begun = time.monotonic()
         with pytest.raises(HearingError, match="no answer in time"):
             heard.hear(wav)
-        assert time.monotonic() - begun < 1.2
+        assert 1.0 <= time.monotonic() - begun < 20
         server.script = [Does()]
         assert heard.hear(wav).text == "yes"  # and the late one is not taken for another's
 
 
 def test_several_are_under_way_at_once(wav: Path) -> None:
-    with scripted(Does(after=0.3)) as server, opened(server.address, at_once=4) as heard:
+    with scripted(Does(crowd=4)) as server, opened(server.address, at_once=4, timeout=60.0) as heard:
         assert heard.concurrent
         with ThreadPoolExecutor(4) as pool:
             assert [each.text for each in pool.map(heard.hear, [wav] * 4)] == ["yes"] * 4
@@ -219,7 +245,7 @@ def test_our_own_server_hears_what_our_own_model_hears(tmp_path_factory: pytest.
         with pytest.raises(HearingError, match="status 400"):
             heard.hear(Path(__file__))
         process.terminate()
-        process.wait(20)
+        process.wait(200)
         with pytest.raises(HearingError, match="is the server running"):
             heard.hear(files[0])
     assert texts == [ours(file).text for file in files]
