@@ -9,6 +9,7 @@ once by each. The plot needs matplotlib, of the extra `benchmarks`.
 """
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ def main() -> None:
         and trial.share in options.shares
         and (not options.only or trial.name in options.only)
     ]
-    rows = []
+    rows = [row for path in options.also for row in json.loads(path.read_bytes())["runs"]]
     for trial in chosen:
         model = _model(trial, models, options.out)
         rows.append(_run(trial, model, options))
@@ -108,6 +109,7 @@ def _options() -> argparse.Namespace:
         "--shares", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="of the training part"
     )
     parser.add_argument("--only", nargs="+", metavar="TRIAL", help="of these, such as an4-1-scratch-s2")
+    parser.add_argument("--also", type=Path, nargs="+", default=[], help="what --json has written before")
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the archives")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/attest-asr"))
