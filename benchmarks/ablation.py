@@ -7,9 +7,9 @@ is its own. Runs that are complete, and those whose record is in `--records`, ar
 stopped, and `--only`, `--seeds` share the work out among machines. Development data choose the epoch of each run; the
 test part is read once by each, and nothing is chosen by it.
 
-The tests compare the errors of all seeds in each utterance with those of the base: over utterances and speakers
-(`asr.evaluation.significance.matched_pairs`), and they speak of these trainings, not of other seeds. p is also given
-as Holm corrects it for all rows of the table.
+Two tests against the base. That of the networks compares the errors of all seeds in each utterance, over utterances and
+speakers (`asr.evaluation.significance.matched_pairs`): it speaks of these trainings, not of other seeds; Holm's
+correction is for all rows of the table. That of the recipes is a paired t-test over the seeds: few of them show little.
 """
 
 import argparse
@@ -79,6 +79,7 @@ class Row:
     records: tuple[Record, ...]  # by seed
     test: PairedTest | None  # against the base, the errors of all seeds together; None for the base itself
     p_holm: float | None
+    p_seeds: float | None  # that the mean over seeds differs
 
     @property
     def rates(self) -> list[float]:
@@ -152,14 +153,19 @@ def table(records: Mapping[Trial, Record]) -> list[Row]:
     for trial, record in records.items():
         if Trial(BASE, trial.seed) in records:
             groups.setdefault(trial.variant, {})[trial.seed] = record
-    tests = {
-        variant: paired_test({seed: groups[BASE][seed] for seed in found}, found)
-        for variant, found in groups.items()
-        if variant != BASE
-    }
-    corrected = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    bases = {variant: {seed: groups[BASE][seed] for seed in found} for variant, found in groups.items()}
+    others = [variant for variant in groups if variant != BASE]
+    tests = {variant: paired_test(bases[variant], groups[variant]) for variant in others}
+    over_seeds = {variant: seeds_test(bases[variant], groups[variant]) for variant in others}
+    corrected = dict(zip(others, holm([tests[variant].p for variant in others]), strict=True))
     return [
-        Row(variant, tuple(found.values()), tests.get(variant), corrected.get(variant))
+        Row(
+            variant,
+            tuple(found.values()),
+            tests.get(variant),
+            corrected.get(variant),
+            over_seeds.get(variant),
+        )
         for variant, found in groups.items()
     ]
 
@@ -186,27 +192,54 @@ def paired_test(first: Mapping[int, Record], second: Mapping[int, Record]) -> Pa
     )
 
 
+def seeds_test(first: Mapping[int, Record], second: Mapping[int, Record]) -> float | None:
+    """p of a paired t-test over the WER of the seeds, two-sided; None of one seed."""
+    from scipy.stats import ttest_rel
+
+    if len(first) < 2:
+        return None
+    rates = [[group[seed].results["test"].wer for seed in first] for group in (first, second)]
+    return float(ttest_rel(*rates).pvalue)
+
+
+COLUMNS = (
+    "variant",
+    "WER of seeds",
+    "mean",
+    "difference to the base, points",
+    "p (Holm)",
+    "p of seeds",
+    "dev",
+    "parameters",
+    "s/epoch",
+    "real-time factor",
+    "memory",
+)
+
+
 def print_table(rows: Sequence[Row]) -> None:
     """In Markdown."""
-    print(
-        "\n| variant | WER of seeds | mean | difference to the base, points | p (Holm) | dev | parameters |",
-        end="",
-    )
-    print(" s/epoch | real-time factor | memory |\n|---|---|---|---|---|---|---|---|---|---|")
+    print(f"\n| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for row in rows:
-        tree = _row(row)
-        spread = f" ± {tree['deviation']:.1%}" if tree["deviation"] is not None else ""
-        difference = p = ""
-        if row.test is not None:
-            low, high = row.test.interval_95
-            difference = f"{100 * row.test.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-            p = f"{row.test.p:.2g} ({row.p_holm:.2g})"
-        each = ", ".join(f"{100 * rate:.1f}" for rate in row.rates)
-        print(
-            f"| {row.variant} | {each} | {tree['mean']:.1%}{spread} | {difference} | {p} | {tree['dev']:.1%} "
-            f"| {tree['parameters'] / 1e6:.2f} M | {tree['epoch_seconds']:.0f} | {tree['real_time_factor']:.4f} "
-            f"| {tree['peak_memory'] / 2**30:.2f} GiB |"
-        )
+        print(f"| {' | '.join(_cells(row, _row(row)))} |")
+
+
+def _cells(row: Row, tree: Mapping[str, Any]) -> Iterator[str]:
+    yield row.variant
+    yield ", ".join(f"{100 * rate:.1f}" for rate in row.rates)
+    yield f"{tree['mean']:.1%}" + (f" ± {100 * tree['deviation']:.1f}" if len(row.rates) > 1 else "")
+    if row.test is None:
+        yield from ("", "", "")
+    else:
+        low, high = row.test.interval_95
+        yield f"{100 * row.test.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+        yield f"{row.test.p:.2g} ({row.p_holm:.2g})"
+        yield "" if row.p_seeds is None else f"{row.p_seeds:.2g}"
+    yield f"{tree['dev']:.1%}"
+    yield f"{tree['parameters'] / 1e6:.2f} M"
+    yield f"{tree['epoch_seconds']:.0f}"
+    yield f"{tree['real_time_factor']:.4f}"
+    yield f"{tree['peak_memory'] / 2**30:.2f} GiB"
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -223,6 +256,7 @@ def _row(row: Row) -> dict[str, Any]:
         "interval_95": row.test and row.test.interval_95,
         "p": row.test and row.test.p,
         "p_holm": row.p_holm,
+        "p_seeds": row.p_seeds,
         "parameters": _model(row.records[0]).parameters,
         "epoch_seconds": median(epoch.seconds for record in row.records for epoch in record.epochs),
         "real_time_factor": median(_times(record).real_time_factor for record in row.records),

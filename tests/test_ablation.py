@@ -28,7 +28,8 @@ def record(*errors: int) -> SimpleNamespace:
         f"u{row}": Outcome(speaker=f"s{row}", words=3, errors=each, characters=0, hypothesis="")
         for row, each in enumerate(errors)
     }
-    return SimpleNamespace(outcomes={"test": outcomes})
+    rate = sum(errors) / (3 * len(errors))
+    return SimpleNamespace(outcomes={"test": outcomes}, results={"test": SimpleNamespace(wer=rate)})
 
 
 def test_every_variant_is_a_recipe(ablation: ModuleType) -> None:
@@ -56,6 +57,14 @@ def test_errors_of_all_seeds_are_added_in_each_utterance(ablation: ModuleType) -
 
 def outcome(row: int, errors: int) -> Outcome:
     return Outcome(speaker=f"s{row}", words=6, errors=errors, characters=0, hypothesis="")
+
+
+def test_over_seeds(ablation: ModuleType) -> None:
+    """Differences of 1, 1 and 4 errors: their mean is 2, its standard error 1; t = 2 with 2 degrees has p = 0.1835."""
+    first = {seed: record(0, 1, 0) for seed in (1, 2, 3)}
+    second = {1: record(1, 1, 0), 2: record(0, 1, 1), 3: record(2, 2, 1)}
+    assert ablation.seeds_test(first, second) == pytest.approx(0.1835, abs=1e-4)
+    assert ablation.seeds_test({1: first[1]}, {1: second[1]}) is None
 
 
 def test_other_seeds_and_other_utterances_are_refused(ablation: ModuleType) -> None:
