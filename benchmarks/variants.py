@@ -1,0 +1,109 @@
+"""Trains variants of recipes/long-digits.toml, each in a process of its own, and reads what their records say.
+
+For benchmarks/gradients.py and benchmarks/sequence_length_effects.py. A run that is complete is only read, so both go on
+where they were stopped, and share the runs that they have in common when they are given one folder.
+"""
+
+import argparse
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.recipe import Recipe
+from asr.recipe_file import load_recipe
+from asr.runs.record import Record, read_record
+
+RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "long-digits.toml"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed in the recipe."""
+
+    name: str
+    changes: tuple[str, ...] = ()  # as after --set
+
+    def recipe(self, seed: int) -> Recipe:
+        return load_recipe(RECIPE, [f"seed={seed}", *self.changes])
+
+    def folder(self, runs: Path, seed: int) -> Path:
+        return runs / f"{self.name}-s{seed}"
+
+
+BASE = Variant("base")
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """With the options that both studies have."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--corpus", type=Path, required=True, help="folder that long_digits.py has written")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="of these")
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+def train(variants: Sequence[Variant], options: argparse.Namespace) -> dict[tuple[str, int], Record]:
+    """By name and seed; those of one seed after the other, in case there is no time for all."""
+    found = {}
+    for seed in options.seeds:
+        for variant in variants:
+            if options.only and variant.name not in options.only:
+                continue
+            record = _record(variant, seed, options)
+            assert record.times is not None
+            wer, took = record.results["test"].wer, record.times.training
+            print(f"{variant.name}, seed {seed}: WER {wer:.2%}, training {took:.0f} s", flush=True)
+            found[variant.name, seed] = record
+    return found
+
+
+def _record(variant: Variant, seed: int, options: argparse.Namespace) -> Record:
+    """Of the run, which is made if need be: by a fork, which has loaded torch and has its memory for itself."""
+    import torch  # noqa: F401  # before the fork
+
+    import asr.runs.run  # noqa: F401
+
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(variant, seed, options))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(f"{variant.name}, seed {seed}: failed, see above")
+    return read_record(variant.folder(options.out, seed))
+
+
+def _run(variant: Variant, seed: int, options: argparse.Namespace) -> None:
+    from asr.runs.options import RunOptions
+    from asr.runs.run import run
+
+    settings = RunOptions(
+        corpus=options.corpus,
+        out=variant.folder(options.out, seed),
+        cache=options.out / "cache",
+        device="cpu",
+        workers=1,
+        command=f"a variant of recipes/{RECIPE.name}: {variant.name}",
+    )
+    run(variant.recipe(seed), settings)
+
+
+def described(variant: Variant, seed: int, record: Record) -> dict[str, Any]:
+    """What both studies keep of a run."""
+    assert record.model is not None
+    return {
+        "variant": variant.name,
+        "changes": list(variant.changes),
+        "seed": seed,
+        "recipe_digest": record.recipe_digest,
+        "weights": record.model.weights_digest,
+        "parameters": record.model.parameters,
+        "best_epoch": record.model.best_epoch,
+        "wer": record.results["test"].wer,
+        "wer_interval_95": record.results["test"].wer_interval_95,
+        "dev_wer": record.results["dev"].wer,
+    }
