@@ -3,7 +3,7 @@
     python benchmarks/long_digits.py long-digits
     python benchmarks/gradients.py --corpus long-digits --out runs/gradients --json gradients.json --plot gradients.svg
 
-trains variants of recipes/long-digits.toml and reads the norms of gradients that their records have. Besides, it measures
+trains variants of recipes/long-digits.toml and reads the norms of gradients that their records have. It also measures
 how far back in time a gradient reaches (gradient_reach.py), in the network that each seed begins with and in the one
 that it ends with. Runs that are complete are only read. The plot needs matplotlib, of the extra `benchmarks`.
 """
@@ -128,6 +128,7 @@ def _print_cells(rows: Sequence[dict[str, Any]]) -> None:
         clipped = [mean(row["epochs"][place]["clipped"] for row in found) for place in (0, -1)]
         far = [[frames_until(row["reach"][which]) for row in found] for which in ("start", "trained")]
         spread = f" ± {100 * stdev(row['wer'] for row in found):.1f}" if len(found) > 1 else ""
+        each = ", ".join(f"{row['wer']:.1%}" for row in found)
         print(
             f"| {TITLES[name]} | {mean(row['wer'] for row in found):.1%}{spread} "
             f"| {each} | {clipped[0]:.0%}, {clipped[1]:.0%} "

@@ -3,10 +3,11 @@
     python benchmarks/long_digits.py long-digits
 
 writes a folder with `train.jsonl`, `dev.jsonl`, `test.jsonl` and WAV files, which a recipe with `corpus.name =
-"manifest"` learns from. Each is of one voice; in training they are 1 to 25 s long (a network that hears long ones
-alone hardly begins to learn), else 5 to 25 s. Every utterance of the digits is in one of them at most. Test voices are those of the digits, and development voices are held out as `recipes/digits.toml` holds
-them out, so that no vocal tract is in two parts. What is drawn is keyed by the voice: the same corpus in every run.
-Synthetic speech: it shows what a training does with length, and nothing about people's voices.
+"manifest"` learns from. Each utterance is of one voice; in training they are 1 to 25 s long (a network that hears long
+ones alone hardly begins to learn), else 5 to 25 s. Every utterance of the digits is in one of them at most. Test
+voices are those of the digits, and development voices are held out as `recipes/digits.toml` holds them out, so that no
+vocal tract is in two parts. What is drawn is keyed by the voice: the same corpus in every run. Synthetic speech: it
+shows what a training does with length, and nothing about people's voices.
 """
 
 import argparse
@@ -49,10 +50,9 @@ def make(out: Path, cache: Path) -> None:
         written = list(_write(out, part, by_voice(utterances)))
         write_manifest(out / f"{part}.jsonl", written)
         seconds = [each.duration for each in written]
-        print(
-            f"{part}: {len(written)} utterances, {sum(seconds) / 60:.1f} min, {min(seconds):.1f} to {max(seconds):.1f} s"
-            f", {sum(len(each.text.split()) for each in written)} words"
-        )
+        words = sum(len(each.text.split()) for each in written)
+        between = f"{min(seconds):.1f} to {max(seconds):.1f} s"
+        print(f"{part}: {len(written)} utterances, {sum(seconds) / 60:.1f} min, {between}, {words} words")
 
 
 def by_voice(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:

@@ -1,19 +1,24 @@
 """Trains variants of recipes/long-digits.toml, each in a process of its own, and reads what their records say.
 
-For benchmarks/gradients.py and benchmarks/sequence_length_effects.py. A run that is complete is only read, so both go on
-where they were stopped, and share the runs that they have in common when they are given one folder.
+For benchmarks/gradients.py and benchmarks/sequence_length_effects.py. A run that is complete is only read, so both
+go on where they were stopped, and share the runs that they have in common when they are given one folder.
 """
 
 import argparse
+import json
 import multiprocessing
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asr.files import write_json
 from asr.recipe import Recipe
 from asr.recipe_file import load_recipe
 from asr.runs.record import Record, read_record
+from asr.runs.watcher import RunWatcher
+from asr.training.reports import EpochReport
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "long-digits.toml"
 
@@ -81,6 +86,7 @@ def _run(variant: Variant, seed: int, options: argparse.Namespace) -> None:
     from asr.runs.options import RunOptions
     from asr.runs.run import run
 
+    noted = ProcessorTime()
     settings = RunOptions(
         corpus=options.corpus,
         out=variant.folder(options.out, seed),
@@ -89,7 +95,30 @@ def _run(variant: Variant, seed: int, options: argparse.Namespace) -> None:
         workers=1,
         command=f"a variant of recipes/{RECIPE.name}: {variant.name}",
     )
-    run(variant.recipe(seed), settings)
+    run(variant.recipe(seed), settings, noted)
+    if noted.epochs:
+        write_json(_seconds_file(variant, seed, options.out), noted.epochs)
+
+
+class ProcessorTime(RunWatcher):
+    """What the processor has spent on this process up to the end of each epoch: others slow that down less."""
+
+    def __init__(self) -> None:
+        self.epochs: list[float] = []
+
+    def on_epoch(self, report: EpochReport) -> None:  # noqa: ARG002
+        self.epochs.append(time.process_time())
+
+
+def seconds_an_epoch(variant: Variant, seed: int, out: Path) -> float | None:
+    """Of the processor, with the development data; without the first epoch, in which kernels are compiled."""
+    path = _seconds_file(variant, seed, out)
+    noted = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return (noted[-1] - noted[0]) / (len(noted) - 1) if len(noted) > 1 else None
+
+
+def _seconds_file(variant: Variant, seed: int, out: Path) -> Path:
+    return variant.folder(out, seed).with_suffix(".seconds.json")
 
 
 def described(variant: Variant, seed: int, record: Record) -> dict[str, Any]:
