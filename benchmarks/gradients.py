@@ -40,6 +40,7 @@ STACKS = (
     Variant("deep-bare-residual", (*BARE, "model.residual=true")),
 )
 REACH = 150  # frames
+FRAME = 0.04  # seconds
 LONG, UTTERANCES, PLACES = 15.0, 4, (0.3, 0.5, 0.7)  # seconds; of the test part; in each utterance
 SMALL = 0.01  # of the norm at distance 0: what is further away has hardly a say
 TITLES = {
@@ -170,20 +171,20 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "gradients"
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 3, figsize=(12.5, 4.2), layout="constrained")
+    figure, panels = pyplot.subplots(1, 3, figsize=(12.5, 4.4), layout="constrained")
     shallow = _by_variant([row for row in rows if "reach" in row])
     for panel, which in zip(panels, ("start", "trained"), strict=False):
-        for name, found in shallow.items():
-            if which == "start" and name.endswith("-no-clip"):
-                continue  # the same as with it
+        for color, (name, found) in enumerate(shallow.items()):
+            if name.endswith("-no-clip"):
+                continue  # begins as with it, and is kept as it was when nothing was learned
             curves = [[norm / row["reach"][which][0] for norm in row["reach"][which]] for row in found]
             middle = [_geometric(each) for each in zip(*curves, strict=True)]
-            style = "--" if name.endswith("-no-clip") else "-"
-            panel.plot([0.04 * frame for frame in range(len(middle))], middle, style, label=TITLES[name])
-        panel.set(yscale="log", ylim=(1e-12, 10), xlim=(0, 0.04 * REACH), xlabel="distance in time, s")
+            times = [FRAME * away for away in range(len(middle))]
+            panel.plot(times, middle, color=f"C{color}", label=TITLES[name])
+        panel.set(yscale="log", ylim=(1e-12, 10), xlim=(0, FRAME * REACH), xlabel="distance in time, s")
         panel.axhline(SMALL, color="grey", linewidth=0.5)
-        panel.legend(fontsize="small", frameon=False)
-    panels[0].set(title="before training", ylabel="norm of d output / d input, share of that at distance 0")
+    panels[0].set(title="before training", ylabel="|d output / d input|, share of that at distance 0")
+    panels[0].legend(fontsize="small", frameon=False)
     panels[1].set_title("trained")
     _plot_layers(panels[2], _by_variant([row for row in rows if "reach" not in row]))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -191,12 +192,20 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 def _plot_layers(panel: Any, stacks: dict[str, list[dict[str, Any]]]) -> None:
     for name, found in stacks.items():
-        layers = [each for each in found[0]["epochs"][0]["gradient_norms"] if each.startswith("recurrent.")]
-        norms = [_geometric([row["epochs"][0]["gradient_norms"][layer] for row in found]) for layer in layers]
+        layers = [each for each in found[0]["epochs"][-1]["gradient_norms"] if each.startswith("recurrent.")]
+        norms = [
+            _geometric([row["epochs"][-1]["gradient_norms"][layer] for row in found]) for layer in layers
+        ]
         panel.plot(range(1, len(layers) + 1), norms, marker="o", label=TITLES[name])
-    panel.set(yscale="log", xlabel="recurrent layer, from the input", title="first epoch", xticks=range(1, 6))
-    panel.set_ylabel("root mean square of the gradient's norm, nats a token")
-    panel.legend(fontsize="small", frameon=False)
+    panel.set(
+        yscale="log",
+        ylim=(1e-5, 10),
+        xlabel="recurrent layer, from the input",
+        title="layer by layer, second epoch",
+        xticks=range(1, 6),
+    )
+    panel.set_ylabel("norm of the gradient, nats a token")
+    panel.legend(fontsize="small", frameon=False, loc="lower right")
 
 
 if __name__ == "__main__":
