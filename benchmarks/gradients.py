@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from variants import BASE, Variant, described, parser_of, train
+from variants import BASE, RESIDUAL, Variant, described, parser_of, train
 
 from asr import numerics
 from asr.files import write_json
@@ -30,6 +30,7 @@ SHALLOW = (
     Variant("lstm-no-clip", ("train.clip=1e6",)),
     Variant("lstm-forget-0", ("model.forget_bias=0",)),
     Variant("gru", ("model.cell=gru",)),
+    RESIDUAL,
 )
 DEEP = ("model.layers=5", "model.projection=128", "train.epochs=2")  # for norms alone
 BARE = (*DEEP, "model.normalisation=none")
@@ -48,6 +49,7 @@ TITLES = {
     "lstm-forget-0": "LSTM, forget bias 0",
     "lstm-no-clip": "LSTM, no clipping",
     "gru": "GRU",
+    "residual": "LSTM, residual",
     "rnn": "RNN, orthogonal start",
     "rnn-uniform": "RNN, uniform start",
     "rnn-no-clip": "RNN, orthogonal, no clipping",

@@ -3,10 +3,10 @@
     python benchmarks/long_digits.py long-digits
     python benchmarks/sequence_length_effects.py --corpus long-digits --out runs/gradients --json effects.json
 
-trains recipes/long-digits.toml (outputs of 40 ms, utterances of up to 25 s) with one thing changed at a time. Each run
-is a process of its own, whose highest memory is in its record. Words are counted over the test part of all seeds. The
-difference to the base is tested over its utterances, with the errors of all seeds added: they heard the same sound.
-Runs that are complete are only read; with the folder of gradients.py the base is trained once.
+trains recipes/long-digits.toml with residual connections (outputs of 40 ms, utterances of up to 25 s) and one thing
+changed at a time. Each run is a process of its own, whose highest memory is in its record. Words are counted over the
+test part of all seeds. The difference to the base is tested over its utterances, with the errors of all seeds added:
+they heard the same sound. Runs that are complete are only read; with the folder of gradients.py the base is there.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from dataclasses import asdict
 from statistics import mean, stdev
 from typing import Any
 
-from variants import BASE, Variant, described, parser_of, seconds_an_epoch, train
+from variants import RESIDUAL, Variant, described, parser_of, seconds_an_epoch, train
 
 from asr import numerics
 from asr.evaluation.significance import Paired, matched_pairs
@@ -29,12 +29,16 @@ def _strides(first: int, second: int) -> str:
     return f"model.convolutions=[{','.join(layers)}]"
 
 
+def _changed(name: str, *changes: str) -> Variant:
+    return Variant(f"{RESIDUAL.name}-{name}", (*RESIDUAL.changes, *changes))
+
+
 VARIANTS = {
-    BASE: "base: outputs of 40 ms, utterances as a whole",
-    Variant("curriculum", ("train.curriculum=2",)): "from short to long in epochs 1 and 2",
-    Variant("20-ms", (_strides(1, 1),)): "outputs of 20 ms",
-    Variant("80-ms", (_strides(2, 2),)): "outputs of 80 ms",
-    Variant("windows", ("train.window_seconds=8", "train.overlap_seconds=2")): "windows of 8 s, overlap 2 s",
+    RESIDUAL: "base: outputs of 40 ms, utterances as a whole",
+    _changed("curriculum", "train.curriculum=2"): "from short to long in epochs 1 and 2",
+    _changed("20-ms", _strides(1, 1)): "outputs of 20 ms",
+    _changed("80-ms", _strides(2, 2)): "outputs of 80 ms",
+    _changed("windows", "train.window_seconds=8", "train.overlap_seconds=2"): "windows of 8 s, overlap 2 s",
 }
 
 
@@ -87,8 +91,8 @@ def effect(
     rates, seeds = [row["wer"] for row in rows], [row["seed"] for row in rows]
     took = [row["processor_seconds_an_epoch"] for row in rows]
     test = None
-    if variant != BASE and all((BASE.name, seed) in records for seed in seeds):
-        both = (added([records[each.name, seed] for seed in seeds]) for each in (BASE, variant))
+    if variant != RESIDUAL and all((RESIDUAL.name, seed) in records for seed in seeds):
+        both = (added([records[each.name, seed] for seed in seeds]) for each in (RESIDUAL, variant))
         test = asdict(matched_pairs(Paired.of(*both)))
     return {
         "variant": variant.name,

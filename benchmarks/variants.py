@@ -38,6 +38,8 @@ class Variant:
 
 
 BASE = Variant("base")
+# Begins to learn in the second epoch with every seed, which the base does not.
+RESIDUAL = Variant("residual", ("model.projection=128", "model.residual=true", "train.epochs=4"))
 
 
 def parser_of(description: str | None) -> argparse.ArgumentParser:
