@@ -5,11 +5,12 @@
 
 trains recipes/long-digits.toml with residual connections (outputs of 40 ms, utterances of up to 25 s) and one thing
 changed at a time. Each run is a process of its own, whose highest memory is in its record. Words are counted over the
-test part of all seeds. The difference to the base is tested over its utterances, with the errors of all seeds added:
-they heard the same sound. Runs that are complete are only read; with the folder of gradients.py the base is there.
+test part of all seeds. The difference to the base is tested over its utterances and speakers, with the errors of all
+seeds added, and over the seeds, which vary more than that test can know. Runs that are complete are only read; with the folder of gradients.py the base is there.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import mean, stdev
@@ -90,10 +91,12 @@ def effect(
     """Of all seeds of a variant."""
     rates, seeds = [row["wer"] for row in rows], [row["seed"] for row in rows]
     took = [row["processor_seconds_an_epoch"] for row in rows]
-    test = None
+    test, seeds_test = None, None
     if variant != RESIDUAL and all((RESIDUAL.name, seed) in records for seed in seeds):
         both = (added([records[each.name, seed] for seed in seeds]) for each in (RESIDUAL, variant))
         test = asdict(matched_pairs(Paired.of(*both)))
+        base = [records[RESIDUAL.name, seed].results["test"].wer for seed in seeds]
+        seeds_test = over_seeds([rate - other for rate, other in zip(rates, base, strict=True)])
     return {
         "variant": variant.name,
         "title": VARIANTS[variant],
@@ -105,7 +108,18 @@ def effect(
         "peak_memory": mean(row["peak_memory"] for row in rows),
         "parameters": rows[0]["parameters"],
         "against_the_base": test,
+        "over_seeds": seeds_test,
     }
+
+
+def over_seeds(differences: Sequence[float]) -> dict[str, float] | None:
+    """Paired t-test, two-sided, that the difference of a seed is zero in the mean."""
+    from scipy.special import stdtr
+
+    if len(differences) < 2 or not (deviation := stdev(differences)):
+        return None
+    statistic = abs(mean(differences)) / deviation * math.sqrt(len(differences))
+    return {"deviation": deviation, "p": 2 * float(stdtr(len(differences) - 1, -statistic))}
 
 
 def added(records: Sequence[Record]) -> dict[str, Outcome]:
@@ -119,7 +133,9 @@ def added(records: Sequence[Record]) -> dict[str, Outcome]:
 
 
 def _print(effects: Sequence[dict[str, Any]]) -> None:
-    print("| | WER | each seed | against the base, 95 %; p | processor, an epoch | memory | parameters |")
+    print(
+        "| | WER | each seed | against the base, 95 %; p over utterances, over seeds | processor, an epoch | memory | parameters |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for each in effects:
         spread = "" if each["deviation"] is None else f" ± {100 * each['deviation']:.1f}"
@@ -127,6 +143,7 @@ def _print(effects: Sequence[dict[str, Any]]) -> None:
         if test:
             low, high = (100 * limit for limit in test["interval_95"])
             against = f"{100 * test['difference']:+.1f} ({low:+.1f} to {high:+.1f}); {test['p']:.2g}"
+            against += f", {each['over_seeds']['p']:.2g}" if each["over_seeds"] else ""
         print(
             f"| {each['title']} | {each['mean']:.1%}{spread} | {', '.join(f'{rate:.1%}' for rate in each['wer'])} "
             f"| {against} | {took or 0:.1f} s | {each['peak_memory'] / 2**20:.0f} MiB | {each['parameters']:,} |"

@@ -95,3 +95,11 @@ def test_joined_utterances() -> None:
     assert sum(seconds) - sum(seconds[each] for each in used) < 3.0
     assert found == list(joined(seconds, "en+voice", (3.0, 7.0)))
     assert found != list(joined(seconds, "en+other", (3.0, 7.0)))
+
+
+def test_over_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Differences 1, 2, 3: t = 2 / (1 / sqrt 3) with two degrees of freedom, for which p = 1 - t / sqrt(t^2 + 2)."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    found = load("sequence_length_effects").over_seeds([1.0, 2.0, 3.0])
+    assert found["deviation"] == pytest.approx(1.0)
+    assert found["p"] == pytest.approx(1 - (12 / 14) ** 0.5)
