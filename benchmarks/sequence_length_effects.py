@@ -6,7 +6,8 @@
 trains recipes/long-digits.toml with residual connections (outputs of 40 ms, utterances of up to 25 s) and one thing
 changed at a time. Each run is a process of its own, whose highest memory is in its record. Words are counted over the
 test part of all seeds. The difference to the base is tested over its utterances and speakers, with the errors of all
-seeds added, and over the seeds, which vary more than that test can know. Runs that are complete are only read; with the folder of gradients.py the base is there.
+seeds added, and over the seeds, which vary more than that test can know. Runs that are complete are only read; with the
+folder of gradients.py the base is there.
 """
 
 import argparse
@@ -133,9 +134,8 @@ def added(records: Sequence[Record]) -> dict[str, Outcome]:
 
 
 def _print(effects: Sequence[dict[str, Any]]) -> None:
-    print(
-        "| | WER | each seed | against the base, 95 %; p over utterances, over seeds | processor, an epoch | memory | parameters |"
-    )
+    tested = "against the base, 95 %; p over utterances, over seeds"
+    print(f"| | WER | each seed | {tested} | processor, an epoch | memory | parameters |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for each in effects:
         spread = "" if each["deviation"] is None else f" ± {100 * each['deviation']:.1f}"
