@@ -183,10 +183,10 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
             middle = [_geometric(each) for each in zip(*curves, strict=True)]
             times = [FRAME * away for away in range(len(middle))]
             panel.plot(times, middle, color=f"C{color}", label=TITLES[name])
-        panel.set(yscale="log", ylim=(1e-12, 10), xlim=(0, FRAME * REACH), xlabel="distance in time, s")
+        panel.set(yscale="log", ylim=(1e-16, 10), xlim=(0, FRAME * REACH), xlabel="distance in time, s")
         panel.axhline(SMALL, color="grey", linewidth=0.5)
     panels[0].set(title="before training", ylabel="|d output / d input|, share of that at distance 0")
-    panels[0].legend(fontsize="small", frameon=False)
+    panels[1].legend(fontsize="small", frameon=False, loc="lower right")
     panels[1].set_title("trained")
     _plot_layers(panels[2], _by_variant([row for row in rows if "reach" not in row]))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -51,6 +51,7 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--only", nargs="+", metavar="VARIANT", help="of these")
+    parser.add_argument("--read", action="store_true", help="train nothing: what is complete is enough")
     parser.add_argument("--json", type=Path)
     return parser
 
@@ -62,12 +63,18 @@ def train(variants: Sequence[Variant], options: argparse.Namespace) -> dict[tupl
         for variant in variants:
             if options.only and variant.name not in options.only:
                 continue
+            if options.read and not _is_complete(variant.folder(options.out, seed)):
+                continue
             record = _record(variant, seed, options)
             assert record.times is not None
             wer, took = record.results["test"].wer, record.times.training
             print(f"{variant.name}, seed {seed}: WER {wer:.2%}, training {took:.0f} s", flush=True)
             found[variant.name, seed] = record
     return found
+
+
+def _is_complete(folder: Path) -> bool:
+    return folder.is_dir() and read_record(folder).status == "complete"
 
 
 def _record(variant: Variant, seed: int, options: argparse.Namespace) -> Record:
