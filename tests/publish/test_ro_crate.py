@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_the_library_reads_it(crate: Path, trained: Path, contents: Files) -> No
     record = read_record(trained)
     read = ROCrate(crate)
     assert read.license["@id"] == "https://spdx.org/licenses/CC-BY-4.0"
-    assert read.datePublished.isoformat() == record.sessions[-1].finished
+    assert read.datePublished == datetime.fromisoformat(record.sessions[-1].finished)
     assert {entity.id for entity in read.data_entities if entity.type == "File"} == {
         path for path in contents(crate) if path != "ro-crate-metadata.json"
     }
