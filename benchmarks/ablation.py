@@ -1,6 +1,7 @@
 """What a key of the network or of the training is worth on AN4: one changed at a time, three seeds, paired tests.
 
-    python benchmarks/ablation.py --corpora ../corpora --out runs/ablation --records benchmarks/results/ablation-an4-2026-11-23
+    python benchmarks/ablation.py --corpora ../corpora --out runs/ablation \\
+        --records benchmarks/results/ablation-an4-2026-11-23
 
 Every run is `asr run recipes/ablation/an4.toml --set KEY=VALUE --seed N` in a process of its own, so that its memory
 is its own. Runs that are complete, and those whose record is in `--records`, are only read: it goes on where it was
