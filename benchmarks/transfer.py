@@ -108,7 +108,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--shares", type=float, nargs="+", default=[0.01, 0.1, 1.0], help="of the training part"
     )
-    parser.add_argument("--only", nargs="+", metavar="TRIAL", help="of these, such as an4-1-scratch-s2")
+    names = [trial.name for trial in trials()]
+    parser.add_argument(
+        "--only", nargs="+", choices=names, metavar="TRIAL", help="of these, such as an4-1-scratch-s2"
+    )
     parser.add_argument("--also", type=Path, nargs="+", default=[], help="what --json has written before")
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the archives")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
