@@ -1,6 +1,9 @@
-"""Changes to waveforms in training: speed, edges and noise, each drawn by (seed, purpose, epoch, utterance)."""
+"""Changes to waveforms in training: speed, edges and noise, each drawn by (seed, purpose, epoch, utterance).
 
-from collections.abc import Iterable
+And which utterances of a micro-batch are heard as one recording.
+"""
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +119,30 @@ def add_noise(samples: np.ndarray, settings: Augment, seed: int, epoch: int, utt
     scale = np.float32(np.sqrt(power / noise_power / 10 ** (ratio / 10)))
     mixed: np.ndarray = np.clip(samples + scale * noise, -1.0, 1.0)
     return mixed
+
+
+def joined_utterances(
+    settings: Augment, seed: int, epoch: int, utterances: Sequence[str]
+) -> list[list[int]] | None:
+    """Which utterances of a micro-batch are heard one after the other, as one recording.
+
+    Long audio is cut where there are pauses, not where an utterance or a speaker ends. A model that has only heard
+    utterances one by one has never heard such an end.
+
+    Args:
+        utterances: ids, in the order of the plan.
+
+    Returns:
+        Their places, those of a recording together and in its order, each place once; None: each is heard by itself.
+    """
+    if not settings.joined:
+        return None
+    generator = numpy_generator(seed, "joined", epoch, *utterances)
+    if generator.random() >= settings.joined or len(utterances) < 2:
+        return None
+    most = int(generator.integers(2, settings.joined_utterances + 1))
+    order = generator.permutation(len(utterances))
+    return [group.tolist() for group in np.array_split(order, -(-len(order) // most))]
 
 
 def _brownish(noise: np.ndarray, memory: int = 64) -> np.ndarray:

@@ -1,11 +1,20 @@
-"""Speed, edges and noise: what they do to sound, and that they are drawn by epoch and utterance alone."""
+"""Speed, edges, noise and joining: what they do to sound, and that they are drawn by epoch and utterance alone."""
 
 import collections
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from asr.augment import add_noise, change_speed, quiet_edges, shift_edges, speed_of
+from asr.augment import (
+    add_noise,
+    change_speed,
+    joined_utterances,
+    quiet_edges,
+    shift_edges,
+    speed_of,
+)
 from asr.recipe import Augment
 
 RATE = 16_000
@@ -188,3 +197,42 @@ def test_noise_stays_in_range_and_type() -> None:
 def test_silence_stays_silence() -> None:
     silence = np.zeros(1000, dtype=np.float32)
     assert np.array_equal(add_noise(silence, noisy(10, 10), 1, 0, "u"), silence)
+
+
+@given(
+    count=st.integers(0, 20),
+    share=st.floats(0, 1),
+    most=st.integers(2, 6),
+    epoch=st.integers(0, 1000),
+)
+def test_what_is_joined_has_every_utterance_once(count: int, share: float, most: int, epoch: int) -> None:
+    ids = [f"utterance-{n}" for n in range(count)]
+    groups = joined_utterances(Augment(joined=share, joined_utterances=most), 1, epoch, ids)
+    if groups is None:
+        assert share < 1 or count < 2
+        return
+    assert sorted(place for group in groups for place in group) == list(range(count))
+    sizes = [len(group) for group in groups]
+    assert max(sizes) - min(sizes) <= 1  # of utterances of like length: nothing is padded much
+    assert 2 <= max(sizes) <= most
+
+
+def test_share_of_micro_batches_that_are_joined() -> None:
+    settings, ids = Augment(joined=0.25, joined_utterances=3), [f"utterance-{n}" for n in range(6)]
+    found = [joined_utterances(settings, 1, epoch, ids) for epoch in range(2000)]
+    sizes = collections.Counter(len(groups[0]) for groups in found if groups)
+    assert abs(sum(sizes.values()) - 500) < 90  # 4.6 standard deviations
+    assert sizes.keys() == {2, 3}
+    firsts = {groups[0][0] for groups in found if groups}
+    assert firsts == set(range(6))  # in any order
+    assert all(joined_utterances(Augment(), 1, epoch, ids) is None for epoch in range(20))
+
+
+def test_what_is_joined_depends_on_seed_epoch_and_utterances() -> None:
+    settings, ids = Augment(joined=1.0), [f"utterance-{n}" for n in range(8)]
+    assert joined_utterances(settings, 1, 0, ids) == joined_utterances(settings, 1, 0, ids)
+    others = [(2, 0, ids), (1, 1, ids), (1, 0, [*ids[:-1], "another"])]
+    assert all(
+        joined_utterances(settings, 1, 0, ids) != joined_utterances(settings, seed, epoch, which)
+        for seed, epoch, which in others
+    )

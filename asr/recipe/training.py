@@ -25,6 +25,8 @@ class Augment(Frozen):
     edges: Annotated[float, Field(ge=0, le=2)] = 0.0  # seconds by which beginning and end move, at most
     noise_probability: Share = 0.0  # share of utterances with noise added
     noise_snr: tuple[float, float] = (10.0, 30.0)  # dB, drawn evenly in between
+    joined: Share = 0.0  # share of micro-batches whose utterances are heard one after the other, as one
+    joined_utterances: Annotated[int, Field(ge=2)] = 4  # that are joined to one, at most
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

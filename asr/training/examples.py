@@ -1,5 +1,7 @@
 """Utterances with their target tokens, made when they are asked for."""
 
+from collections.abc import Sequence
+
 from asr.manifest import Table
 from asr.on_demand import OnDemand
 from asr.text import normalise
@@ -23,4 +25,11 @@ class Examples(OnDemand[Example]):
 
     def at(self, place: int) -> Example:
         utterance = self.table.at(place)
-        return Example(utterance, tuple(self.tokenizer.encode(normalise(utterance.text, self.text))))
+        return Example(utterance, tuple(self.tokenizer.encode(self._text(place))))
+
+    def joined(self, rows: Sequence[int]) -> tuple[int, ...]:
+        """Target tokens of several utterances that are heard one after the other: those of their texts as one."""
+        return tuple(self.tokenizer.encode(" ".join(map(self._text, rows))))
+
+    def _text(self, place: int) -> str:
+        return normalise(self.table.at(place).text, self.text)

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from asr.audio import read_audio
-from asr.augment import add_noise, change_speed, shift_edges, speed_of
+from asr.augment import add_noise, change_speed, joined_utterances, shift_edges, speed_of
 from asr.batching import Batch, MicroBatch, collate
 from asr.errors import TrainingError
 from asr.manifest import Utterance
@@ -31,13 +32,28 @@ class Example:
     target: tuple[int, ...]
 
 
+@runtime_checkable
+class Joining(Protocol):
+    """Examples that know what is read where several are heard one after the other."""
+
+    def joined(self, rows: Sequence[int]) -> tuple[int, ...]:
+        """Target tokens of these."""
+
+
 def load(examples: Sequence[Example], rows: MicroBatch, recipe: Recipe, epoch: int) -> Batch:
     """Reads and augments the audio of some rows."""
     chosen = [examples[row] for row in rows]
+    ids = [example.utterance.id for example in chosen]
+    waveforms = [_waveform(example, recipe, epoch) for example in chosen]
+    groups = joined_utterances(recipe.augment, recipe.seed, epoch, ids)
+    if groups is None:
+        return collate(ids, waveforms, [example.target for example in chosen])
+    if not isinstance(examples, Joining):
+        raise ValueError("utterances are joined by their texts: give Examples, which have a tokenizer")
     return collate(
-        [example.utterance.id for example in chosen],
-        [_waveform(example, recipe, epoch) for example in chosen],
-        [example.target for example in chosen],
+        [" + ".join(ids[place] for place in group) for group in groups],
+        [np.concatenate([waveforms[place] for place in group]) for group in groups],
+        [examples.joined([rows[place] for place in group]) for group in groups],
     )
 
 

@@ -17,7 +17,14 @@ from asr.model.loss import frames_needed
 from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.tokenizer import build_tokenizer
-from asr.training.micro_batch import gradients, load, losses_of, samples_an_output, views_of
+from asr.training.micro_batch import (
+    Example,
+    gradients,
+    load,
+    losses_of,
+    samples_an_output,
+    views_of,
+)
 from asr.training.selection import select
 
 TEXTS = [miniature.words_of(f"views-{number}") for number in range(3)]
@@ -112,3 +119,38 @@ def test_edges_leave_as_many_outputs_as_the_tokens_need(tmp_path: Path) -> None:
         lengths.add(int(batch.waveform_lengths[0]))
         assert model.output_length(int(batch.waveform_lengths[0])) >= needed
     assert len(lengths) > 10  # they did move
+
+
+def test_joined_utterances_are_heard_and_read_one_after_the_other(tmp_path: Path) -> None:
+    recipe = miniature.recipe(augment={"speed": [1.0], "joined": 1.0, "joined_utterances": 2})
+    tokenizer = build_tokenizer(recipe.tokenizer, [text.lower() for text in TEXTS])
+    model = new_model(recipe.front_end, recipe.model, tokenizer.size, seed=1).train()
+    utterances = miniature.write_utterances(tmp_path, TEXTS)
+    examples, left_out = select(utterances, tokenizer, model, recipe)
+    assert not left_out
+    plain = recipe.model_copy(update={"augment": recipe.augment.model_copy(update={"joined": 0.0})})
+    alone = load(examples, (0, 1, 2), plain, 0)
+    sounds = {each: alone.waveforms[row, : alone.waveform_lengths[row]] for row, each in enumerate(alone.ids)}
+    texts = {each.id: each.text.lower() for each in utterances}
+
+    batch = load(examples, (0, 1, 2), recipe, 0)
+
+    assert len(batch.ids) == 2
+    assert sorted(each for name in batch.ids for each in name.split(" + ")) == sorted(sounds)
+    for row, name in enumerate(batch.ids):
+        members = name.split(" + ")
+        heard = batch.waveforms[row, : batch.waveform_lengths[row]]
+        assert torch.equal(heard, torch.cat([sounds[each] for each in members]))
+        assert not batch.waveforms[row, batch.waveform_lengths[row] :].any()
+        target = batch.targets[row, : batch.target_lengths[row]].tolist()
+        assert tokenizer.decode(target) == " ".join(texts[each] for each in members)
+    losses, parts = gradients(model, batch, Draws(1, 0, 0, 0, batch.ids), recipe, TOKENS)
+    assert losses.each.shape == (2,)
+    assert all(part.isfinite().all() for part in parts)
+
+
+def test_a_plain_list_of_examples_cannot_be_joined(tmp_path: Path) -> None:
+    recipe = miniature.recipe(augment={"joined": 1.0})
+    examples = [Example(each, (1,)) for each in miniature.write_utterances(tmp_path, TEXTS)]
+    with pytest.raises(ValueError, match="give Examples"):
+        load(examples, (0, 1, 2), recipe, 0)
