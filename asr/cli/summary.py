@@ -19,8 +19,9 @@ def print_summary(folder: Path, record: Record) -> None:
         console.print(_corpus_table(record.corpus))
     if record.model and record.times:
         console.print(
-            f"{record.model.parameters:,} parameters, {record.model.steps:,} steps, best of "
-            f"{len(record.epochs)} epochs: {record.model.best_epoch}; training {_minutes(record.times.training)}, "
+            f"{record.model.parameters:,} parameters, {record.model.steps:,} steps, "
+            f"{record.recipe.train.chosen_epoch} of {len(record.epochs)} epochs: {record.model.best_epoch}; "
+            f"training {_minutes(record.times.training)}, "
             f"decoding at real-time factor {record.times.real_time_factor:.4f}",
             soft_wrap=True,
         )

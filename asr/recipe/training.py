@@ -1,6 +1,6 @@
 """Tables of a recipe: what is changed in the audio, and how the model learns."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,9 @@ class Train(Frozen):
 
     epochs: Positive = 50  # at most
     patience: Count = 0  # epochs without a better development result before stopping; 0 never stops early
+    chosen_epoch: Literal["best", "last"] = (
+        "best"  # whose weights are the model: best on development data, or last
+    )
     utterances: Positive = 8  # in a micro-batch, at most
     seconds: Annotated[float, Field(gt=0)] = 120.0  # of padded audio in a micro-batch, at most
     window_seconds: Annotated[float, Field(ge=0)] = 0.0  # longer utterances are heard in windows; 0: none is
@@ -66,4 +69,10 @@ class Train(Frozen):
             raise ValueError(
                 f"need overlap_seconds < window_seconds, got {self.overlap_seconds:g} and {self.window_seconds:g}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _patience_has_a_best(self) -> Self:
+        if self.patience and self.chosen_epoch == "last":
+            raise ValueError('patience waits for a better epoch; with chosen_epoch = "last" set it to 0')
         return self

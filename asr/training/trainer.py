@@ -106,7 +106,7 @@ class Trainer:
 
     @property
     def best(self) -> Path:
-        """Averaged weights of the epoch with the best development result."""
+        """Averaged weights of the epoch with the best development result, or of the last one, as the recipe has it."""
         return self.folder / "best.safetensors"
 
     def train(self) -> Cursor:
@@ -237,7 +237,8 @@ class Trainer:
         with stage(self.ranks, self.folder):
             score = self.evaluate(self.learner.average.model) if self.ranks.leads else None
         errors = self.ranks.from_lead([score.words.errors, score.characters.errors] if score else [0, 0])
-        best = cursor.best_epoch < 0 or errors < cursor.best_errors
+        last = self.recipe.train.chosen_epoch == "last"
+        best = last or cursor.best_epoch < 0 or errors < cursor.best_errors
         if best:
             cursor.best_epoch, cursor.best_errors = cursor.epoch, errors
         if score is None:

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import miniature
 import pytest
 from tampering import Change, change_record, codes
 
+import asr.runs.run
 from asr.claims.verify import verify
+from asr.runs.options import RunOptions
 
 # Each alteration contradicts the record itself; whoever made it has renewed every digest.
 CONTRADICTIONS: list[tuple[Change, set[str]]] = [
@@ -81,3 +84,20 @@ def test_the_development_result_of_other_weights(alone: Path) -> None:
         tree["results"]["dev"] = tree["epochs"][0]["dev"]
 
     assert "results.dev.words.hits" in codes(verify(change_record(alone, alter)))
+
+
+def test_a_model_of_the_last_epoch(tmp_path: Path) -> None:
+    """Whatever the development part says of it: one that is too small to choose an epoch by."""
+    corpus = miniature.write_corpus(tmp_path, train=16, test=4)
+    options = RunOptions(corpus=corpus, out=tmp_path / "run", cache=tmp_path / "cache", check_lock=False)
+    recipe = miniature.recipe(train__epochs=3, train__learning_rate=1e-9, train__chosen_epoch="last")
+    folder, record = asr.runs.run.run(recipe, options)
+    assert record.model
+    assert record.model.best_epoch == 3
+    assert [epoch.best for epoch in record.epochs] == [True] * 3
+    assert verify(folder).verdict == "verified"
+
+    def alter(tree: dict[str, Any]) -> None:
+        tree["epochs"][1]["best"] = False
+
+    assert {"epochs.1.best"} <= set(codes(verify(change_record(folder / "record.json", alter))))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.batching import Batch
-from asr.errors import TrainingError
+from asr.errors import RecipeError, TrainingError
 from asr.model.acoustic import AcousticModel, new_model
 from asr.model.bundle import weights_digest
 from asr.randomness import Draws
@@ -271,6 +271,21 @@ def test_early_stop(
     assert marked[-1] == best
     again = setting.trainer(tmp_path, recipe, evaluate=scripted([])).train()  # stays stopped
     assert len(again.epochs) == epochs
+
+
+def test_last_epoch_is_chosen_whatever_its_result(setting: Setting, tmp_path: Path) -> None:
+    recipe = miniature.recipe(train__epochs=3, train__chosen_epoch="last")
+    trainer = setting.trainer(tmp_path, recipe, evaluate=scripted([1, 40, 50]))
+    cursor = trainer.train()
+    assert (cursor.epoch, cursor.best_epoch, cursor.best_errors) == (3, 2, [50, 50])
+    weights, notes = read_tensors(tmp_path / "best.safetensors")
+    assert notes["epoch"] == "2"
+    assert weights_digest(weights) == weights_digest(dict(trainer.learner.average.model.named_parameters()))
+
+
+def test_patience_has_nothing_to_wait_for_where_the_last_epoch_is_chosen() -> None:
+    with pytest.raises(RecipeError, match="patience waits for a better epoch"):
+        miniature.recipe(train__patience=2, train__chosen_epoch="last")
 
 
 def test_characters_decide_between_equal_words(setting: Setting, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def check_training(evidence: Evidence) -> Iterator[Finding]:
     """It began as the recipe says, epochs are counted, steps and seconds add up, sessions follow each other."""
     record, model = evidence.need_record(), evidence.need_model()
     yield from _beginning(record)
-    yield from _epochs(record.epochs)
+    yield from _epochs(record.epochs, record.recipe.train.chosen_epoch)
     yield from _length(record)
     best = max((epoch.epoch for epoch in record.epochs if epoch.best), default=0)
     if model.best_epoch != best:
@@ -166,7 +166,7 @@ def _sums(prefix: str, part: str, outcomes: Mapping[str, Outcome], result: Resul
             yield Finding("invalid", f"{key}.{name}", each.model_dump_json(), "", message)
 
 
-def _epochs(epochs: Sequence[Epoch]) -> Iterator[Finding]:
+def _epochs(epochs: Sequence[Epoch], chosen: str) -> Iterator[Finding]:
     least: tuple[int, int] | None = None
     layers = {name for epoch in epochs for name in epoch.gradient_norms}
     for row, epoch in enumerate(epochs):
@@ -176,10 +176,11 @@ def _epochs(epochs: Sequence[Epoch]) -> Iterator[Finding]:
             message = "an epoch has steps, and its clipped share of them is between 0 and 1"
             yield Finding("invalid", f"epochs.{row}", f"{epoch.steps} steps, {epoch.clipped}", "", message)
         errors = (_errors(epoch.dev.words), _errors(epoch.dev.characters))
-        best = least is None or errors < least
+        best = chosen == "last" or least is None or errors < least
         least = errors if best else least
         if epoch.best != best:
             by = f"its {errors[0]} word and {errors[1]} character errors against those of the epochs before"
+            by = by if chosen == "best" else "recipe.train.chosen_epoch, which is the last"
             yield contradiction(f"epochs.{row}.best", epoch.best, best, by)
         for name in sorted(layers - epoch.gradient_norms.keys()):
             message = "missing here, though other epochs have it"
