@@ -45,16 +45,26 @@ def load(examples: Sequence[Example], rows: MicroBatch, recipe: Recipe, epoch: i
     chosen = [examples[row] for row in rows]
     ids = [example.utterance.id for example in chosen]
     waveforms = [_waveform(example, recipe, epoch) for example in chosen]
+    targets = [example.target for example in chosen]
     groups = joined_utterances(recipe.augment, recipe.seed, epoch, ids)
     if groups is None:
-        return collate(ids, waveforms, [example.target for example in chosen])
+        return collate(ids, waveforms, targets)
     if not isinstance(examples, Joining):
         raise ValueError("utterances are joined by their texts: give Examples, which have a tokenizer")
-    return collate(
-        [" + ".join(ids[place] for place in group) for group in groups],
-        [np.concatenate([waveforms[place] for place in group]) for group in groups],
-        [examples.joined([rows[place] for place in group]) for group in groups],
-    )
+    joined = [np.concatenate([waveforms[place] for place in group]) for group in groups]
+    read = [examples.joined([rows[place] for place in group]) for group in groups]
+    # A token between two texts may be one too many where each alone has just as many outputs as it needs.
+    if any(
+        frames_needed(list(target)) > _outputs(len(sound), recipe)
+        for sound, target in zip(joined, read, strict=True)
+    ):
+        return collate(ids, waveforms, targets)
+    return collate([" + ".join(ids[place] for place in group) for group in groups], joined, read)
+
+
+def _outputs(samples: int, recipe: Recipe) -> int:
+    frames = 1 + samples // recipe.front_end.hop_samples
+    return -(-frames // recipe.model.frames_an_output)
 
 
 def _waveform(example: Example, recipe: Recipe, epoch: int) -> np.ndarray:

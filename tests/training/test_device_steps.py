@@ -64,13 +64,14 @@ CASES: dict[str, dict[str, Any]] = {
     "sums of floats": {"numerics__determinism": "off"},
     "digests of every step": {"train__digest_every": 1},
     "three micro-batches": {"train__micro_batches": 3},
+    "joined utterances": {"train__utterances": 3, "augment__joined": 0.7, "augment__joined_utterances": 2},
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_same_bits_as_on_the_cpu(taught: Lesson, tmp_path: Path, case: str) -> None:
     """Weights, average, fingerprints of what was heard, of losses and norms, share of clipped steps: everything."""
-    recipe = miniature.recipe(train__epochs=2, train__utterances=1, **CASES[case])
+    recipe = miniature.recipe(**{"train__epochs": 2, "train__utterances": 1} | CASES[case])
     plain = taught.trainer(tmp_path / "cpu", recipe)
     plain.train()
     # Without strict determinism, workers on the CPU would be threads of one that computes.

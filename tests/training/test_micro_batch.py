@@ -149,6 +149,40 @@ def test_joined_utterances_are_heard_and_read_one_after_the_other(tmp_path: Path
     assert all(part.isfinite().all() for part in parts)
 
 
+def test_utterances_that_are_too_tight_stay_by_themselves(tmp_path: Path) -> None:
+    """Each has an output for each of its tokens; joined there would be none for the space between them."""
+    text = TEXTS[0]
+    recipe = miniature.recipe(augment={"speed": [1.0], "joined": 1.0})
+    tokenizer = build_tokenizer(recipe.tokenizer, [text.lower()])
+    model = new_model(recipe.front_end, recipe.model, tokenizer.size, seed=1).train()
+    needed = frames_needed(tokenizer.encode(text.lower()))
+
+    def spoken(outputs: int) -> list[Utterance]:
+        rate, found = recipe.front_end.sample_rate, []
+        samples = (outputs - 1) * samples_an_output(recipe) + 1
+        for name in ("first", "second"):
+            path = tmp_path / f"{name}-{outputs}.wav"
+            soundfile.write(path, np.full(samples, 0.1, np.float32), rate, subtype="PCM_16")
+            found.append(
+                Utterance(
+                    id=name,
+                    audio_filepath=str(path),
+                    duration=samples / rate,
+                    text=text,
+                    speaker="a",
+                )
+            )
+        return found
+
+    tight, left_out = select(spoken(needed), tokenizer, model, recipe)
+    assert not left_out
+    batch = load(tight, (0, 1), recipe, 0)
+    assert batch.ids == ("first", "second")
+    losses, _ = gradients(model, batch, Draws(1, 0, 0, 0, batch.ids), recipe, TOKENS)
+    assert losses.each.isfinite().all()
+    assert len(load(select(spoken(needed + 2), tokenizer, model, recipe)[0], (0, 1), recipe, 0).ids) == 1
+
+
 def test_a_plain_list_of_examples_cannot_be_joined(tmp_path: Path) -> None:
     recipe = miniature.recipe(augment={"joined": 1.0})
     examples = [Example(each, (1,)) for each in miniature.write_utterances(tmp_path, TEXTS)]
