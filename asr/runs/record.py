@@ -115,7 +115,7 @@ class Epoch(Frozen):
     clipped: float  # share of steps
     gradient_norms: dict[str, float]  # of each layer, root mean square over the steps
     dev: Result  # of the averaged weights
-    best: bool  # of all epochs so far
+    best: bool  # of all epochs so far; every one where the last is chosen
     seconds: float  # with the development data
     warnings: list[str]  # layers whose gradient vanishes or explodes
     expected_errors: ExpectedErrors = None  # in training, for each unit; where it is learned from them
