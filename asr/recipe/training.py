@@ -42,9 +42,7 @@ class Train(Frozen):
 
     epochs: Positive = 50  # at most
     patience: Count = 0  # epochs without a better development result before stopping; 0 never stops early
-    chosen_epoch: Literal["best", "last"] = (
-        "best"  # whose weights are the model: best on development data, or last
-    )
+    chosen_epoch: Literal["best", "last"] = "best"  # the model: best on development data, or last
     utterances: Positive = 8  # in a micro-batch, at most
     seconds: Annotated[float, Field(gt=0)] = 120.0  # of padded audio in a micro-batch, at most
     window_seconds: Annotated[float, Field(ge=0)] = 0.0  # longer utterances are heard in windows; 0: none is
