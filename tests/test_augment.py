@@ -207,7 +207,8 @@ def test_silence_stays_silence() -> None:
 )
 def test_what_is_joined_has_every_utterance_once(count: int, share: float, most: int, epoch: int) -> None:
     ids = [f"utterance-{n}" for n in range(count)]
-    groups = joined_utterances(Augment(joined=share, joined_utterances=most), 1, epoch, ids)
+    settings = Augment(joined=share, joined_utterances=most) if share else Augment()
+    groups = joined_utterances(settings, 1, epoch, ids)
     if groups is None:
         assert share < 1 or count < 2
         return

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import miniature
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +107,7 @@ def test_frozen(base: Path) -> None:
 
 UNKNOWN = {
     "sed=3": "unknown key sed; allowed here: augment, corpus, decoder, front_end, init, model, name, numerics, risk",
-    "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, clip, consistency",
+    "train.epoch=3": "unknown key train.epoch; allowed here: averaging, betas, checkpoint_seconds, chosen_epoch, clip",
     "front_end.hops=1": "unknown key front_end.hops; allowed here: coefficients, floor, high, hop, kind",
     "model.convolutions=[{channels=3},{channels=3,strides=[1,1]}]": (
         "unknown key model.convolutions.1.strides; allowed here: channels, kernel, pool, stride"
@@ -268,3 +269,25 @@ def test_recipe_of_a_record(base: Path, tmp_path: Path) -> None:
         assert f"{path}: not a " in message(path)
     path.write_text('{"recipe": {"sed": 1}}')
     assert "unknown key sed" in message(path)
+
+
+def test_keys_that_came_later_leave_older_recipes_their_digest(tmp_path: Path) -> None:
+    """Said where they are used, and else not at all: a study's digests are those of its recipes as they were."""
+    recipe = miniature.recipe()
+    tree = recipe.model_dump(mode="json")
+    assert not {"joined", "joined_utterances"} & tree["augment"].keys()
+    assert "chosen_epoch" not in tree["train"]
+    used = miniature.recipe(augment={"joined": 0.5}, train__chosen_epoch="last")
+    tree = used.model_dump(mode="json")
+    assert (tree["augment"]["joined"], tree["augment"]["joined_utterances"]) == (0.5, 4)
+    assert tree["train"]["chosen_epoch"] == "last"
+    for number, each in enumerate((recipe, used)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(to_toml(each))
+        assert load_recipe(path) == each
+        assert load_recipe(path).digest() == each.digest()
+
+
+def test_joined_utterances_where_none_are_joined() -> None:
+    with pytest.raises(RecipeError, match="joined_utterances is of no use where none are joined"):
+        miniature.recipe(augment={"joined_utterances": 2})

@@ -1,11 +1,21 @@
 """Tables of a recipe: what is changed in the audio, and how the model learns."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from asr.frozen import Frozen
 from asr.recipe.numbers import Count, Decay, Positive, Share
+
+JOINED = 4  # utterances
+
+
+def _is_best(chosen: object) -> bool:
+    return chosen == "best"
+
+
+# Not said where it is the best: recipes keep the digest that they had before another could be chosen.
+Chosen = Annotated[Literal["best", "last"], Field(exclude_if=_is_best)]
 
 
 class SpecAugment(Frozen):
@@ -26,7 +36,7 @@ class Augment(Frozen):
     noise_probability: Share = 0.0  # share of utterances with noise added
     noise_snr: tuple[float, float] = (10.0, 30.0)  # dB, drawn evenly in between
     joined: Share = 0.0  # share of micro-batches whose utterances are heard one after the other, as one
-    joined_utterances: Annotated[int, Field(ge=2)] = 4  # that are joined to one, at most
+    joined_utterances: Annotated[int, Field(ge=2)] = JOINED  # that are joined to one, at most
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -34,7 +44,20 @@ class Augment(Frozen):
             raise ValueError("speed needs one factor or more; [1.0] leaves the speed as it is")
         if self.noise_snr[0] > self.noise_snr[1]:
             raise ValueError(f"noise_snr is [low, high] in dB, got {list(self.noise_snr)}")
+        if not self.joined and self.joined_utterances != JOINED:
+            raise ValueError("joined_utterances is of no use where none are joined; set joined, too")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_there_was_joining(self, dump: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        """Recipes that join nothing keep the digest that they had before anything could be joined.
+
+        Without a type that it returns: the JSON schema would take that for the table's.
+        """
+        tree: dict[str, Any] = dump(self)
+        for key in ("joined", "joined_utterances") if not self.joined else ():
+            tree.pop(key, None)
+        return tree
 
 
 class Train(Frozen):
@@ -42,7 +65,7 @@ class Train(Frozen):
 
     epochs: Positive = 50  # at most
     patience: Count = 0  # epochs without a better development result before stopping; 0 never stops early
-    chosen_epoch: Literal["best", "last"] = "best"  # the model: best on development data, or last
+    chosen_epoch: Chosen = "best"  # the model: best on development data, or last
     utterances: Positive = 8  # in a micro-batch, at most
     seconds: Annotated[float, Field(gt=0)] = 120.0  # of padded audio in a micro-batch, at most
     window_seconds: Annotated[float, Field(ge=0)] = 0.0  # longer utterances are heard in windows; 0: none is
