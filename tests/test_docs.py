@@ -55,7 +55,10 @@ def test_every_recipe_key_is_in_the_page(generate: ModuleType) -> None:
     def keys(tree: dict[str, Any]) -> set[str]:
         return set(tree).union(*(keys(value) for value in tree.values() if isinstance(value, dict)))
 
-    used = ("augment.joined=0.3", "train.chosen_epoch=last")  # keys that are not said where they change nothing
+    used = (
+        "augment.joined=0.3",
+        "train.chosen_epoch=last",
+    )  # keys that are not said where they change nothing
     recipe = load_recipe(ROOT / "recipes" / "an4.toml", used).model_dump(mode="json")
     documented = set(re.findall(r"^\| `(\w+)` \|", generate.recipe_tables(), re.MULTILINE))
     assert keys(recipe) | {"channels", "kernel", "stride", "pool"} == documented

@@ -132,9 +132,11 @@ class Study:
 
 def value_of(recipe: Recipe, key: str) -> Any:
     """What a recipe has at a dotted key; None where it has no such key."""
-    tree: Any = recipe.model_dump(mode="json")
+    tree, table = recipe.model_dump(mode="json"), recipe
     for name in key.split("."):
-        tree = tree.get(name) if isinstance(tree, dict) else None
+        # Not said where it changes nothing, and there all the same.
+        unsaid = getattr(table, name) if name in getattr(type(table), "model_fields", ()) else None
+        tree, table = tree.get(name, unsaid) if isinstance(tree, dict) else None, unsaid
     return tree
 
 

@@ -9,7 +9,7 @@ from small_study import SEARCH, small_study
 from asr.errors import RecipeError
 from asr.recipe_file import load_recipe
 from asr.tuning.errors import TuningError
-from asr.tuning.search import Range, Search, load_study
+from asr.tuning.search import Range, Search, load_study, value_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "recipes" / "tuning").glob("*.toml"))
@@ -119,3 +119,16 @@ def test_every_key_of_the_table_is_documented() -> None:
     keys = [*Search.model_fields, *Range.model_fields]
     assert [key for key in keys if f"`{key}`" not in page] == []
     assert SEARCH.keys() <= set(keys)
+
+
+def test_keys_that_a_recipe_does_not_say_are_there() -> None:
+    """Those that came later are left out of its JSON where they change nothing."""
+    recipe = small_study().recipe
+    assert value_of(recipe, "augment.joined") == 0.0
+    assert value_of(recipe, "train.chosen_epoch") == "best"
+    assert value_of(recipe, "train.epochs") == recipe.train.epochs
+    for nothing in ("augment.model_dump", "augment.joint", "train.epochs.more", "seeds"):
+        assert value_of(recipe, nothing) is None
+    study = small_study(keys={"augment.joined": [0.0, 0.3]})
+    assert study.recipe_of({"augment.joined": 0.3}).augment.joined == 0.3
+    assert study.recipe_of({"augment.joined": 0.0}).digest() == study.recipe_of({}).digest()
