@@ -132,7 +132,8 @@ class Study:
 
 def value_of(recipe: Recipe, key: str) -> Any:
     """What a recipe has at a dotted key; None where it has no such key."""
-    tree, table = recipe.model_dump(mode="json"), recipe
+    tree: Any = recipe.model_dump(mode="json")
+    table: Any = recipe
     for name in key.split("."):
         # Not said where it changes nothing, and there all the same.
         unsaid = getattr(table, name) if name in getattr(type(table), "model_fields", ()) else None
