@@ -28,7 +28,7 @@ FILES: dict[str, tuple[str, ...]] = {
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The recipe whole, every default included."""
+    """The recipe whole, every default included, but for keys that came later and change nothing."""
     import tomli_w
 
     return tomli_w.dumps(recipe.model_dump(mode="json"))

@@ -14,7 +14,7 @@ from asr.recipe import Recipe
 from asr.scoring import ErrorCounts, Score
 from asr.tokenizer import build_tokenizer
 from asr.training.device_steps import DeviceSteps
-from asr.training.micro_batch import Example
+from asr.training.examples import Example
 from asr.training.ranks import Ranks
 from asr.training.selection import select
 from asr.training.trainer import Trainer

@@ -25,7 +25,7 @@ class Numerics(Frozen):
 
 
 class Recipe(Frozen):
-    """A run, whole. `asr run` writes it back with every default, so the record alone re-runs it."""
+    """A run, whole. `asr run` writes it back with its defaults, so the record alone re-runs it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]  # names the run folder
     seed: Count = 1  # another one draws other weights, batches and augmentation

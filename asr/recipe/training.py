@@ -55,8 +55,9 @@ class Augment(Frozen):
         Without a type that it returns: the JSON schema would take that for the table's.
         """
         tree: dict[str, Any] = dump(self)
-        for key in ("joined", "joined_utterances") if not self.joined else ():
-            tree.pop(key, None)
+        if not self.joined:
+            for key in ("joined", "joined_utterances"):
+                tree.pop(key, None)
         return tree
 
 

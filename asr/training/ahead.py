@@ -11,7 +11,7 @@ from asr.batching import Step
 from asr.errors import AsrError
 from asr.on_demand import OnDemand
 from asr.shard_file import make_ready, shard_of
-from asr.training.micro_batch import Example
+from asr.training.examples import Example
 from asr.training.plan import WindowedPlan
 
 

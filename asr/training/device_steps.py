@@ -24,11 +24,11 @@ from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.training.checkpoint import Learner
 from asr.training.device_sum import DeviceSum
+from asr.training.examples import Example
 from asr.training.gradients import too_large
 from asr.training.heard import Heard, exchange, total
 from asr.training.memory import naming_the_batch
 from asr.training.micro_batch import (
-    Example,
     besides_of,
     check_finite,
     differentiate,

@@ -1,12 +1,20 @@
 """Utterances with their target tokens, made when they are asked for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from asr.manifest import Table
+from asr.manifest import Table, Utterance
 from asr.on_demand import OnDemand
 from asr.text import normalise
 from asr.tokenizer import Tokenizer
-from asr.training.micro_batch import Example
+
+
+@dataclass(frozen=True)
+class Example:
+    """An utterance and its target tokens."""
+
+    utterance: Utterance
+    target: tuple[int, ...]
 
 
 class Examples(OnDemand[Example]):
@@ -25,11 +33,9 @@ class Examples(OnDemand[Example]):
 
     def at(self, place: int) -> Example:
         utterance = self.table.at(place)
-        return Example(utterance, tuple(self.tokenizer.encode(self._text(place))))
+        return Example(utterance, self.joined([utterance]))
 
-    def joined(self, rows: Sequence[int]) -> tuple[int, ...]:
-        """Target tokens of several utterances that are heard one after the other: those of their texts as one."""
-        return tuple(self.tokenizer.encode(" ".join(map(self._text, rows))))
-
-    def _text(self, place: int) -> str:
-        return normalise(self.table.at(place).text, self.text)
+    def joined(self, utterances: Sequence[Utterance]) -> tuple[int, ...]:
+        """Target tokens of utterances that are heard one after the other: those of their texts as one."""
+        texts = (normalise(utterance.text, self.text) for utterance in utterances)
+        return tuple(self.tokenizer.encode(" ".join(texts)))

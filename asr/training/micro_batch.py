@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,31 +12,15 @@ from asr.audio import read_audio
 from asr.augment import add_noise, change_speed, joined_utterances, shift_edges, speed_of
 from asr.batching import Batch, MicroBatch, collate
 from asr.errors import TrainingError
-from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel, Posteriors
 from asr.model.attention_decoder import tokens_over
 from asr.model.loss import ctc_loss, disagreement, frames_needed
 from asr.model.masking import Masks
 from asr.randomness import Draws
 from asr.recipe import Recipe
+from asr.training.examples import Example, Examples
 from asr.training.risk import Expected, Risk
 from asr.training.windows import Windows, autocast, hear_in_windows
-
-
-@dataclass(frozen=True)
-class Example:
-    """An utterance and its target tokens."""
-
-    utterance: Utterance
-    target: tuple[int, ...]
-
-
-@runtime_checkable
-class Joining(Protocol):
-    """Examples that know what is read where several are heard one after the other."""
-
-    def joined(self, rows: Sequence[int]) -> tuple[int, ...]:
-        """Target tokens of these."""
 
 
 def load(examples: Sequence[Example], rows: MicroBatch, recipe: Recipe, epoch: int) -> Batch:
@@ -49,22 +32,14 @@ def load(examples: Sequence[Example], rows: MicroBatch, recipe: Recipe, epoch: i
     groups = joined_utterances(recipe.augment, recipe.seed, epoch, ids)
     if groups is None:
         return collate(ids, waveforms, targets)
-    if not isinstance(examples, Joining):
+    if not isinstance(examples, Examples):
         raise ValueError("utterances are joined by their texts: give Examples, which have a tokenizer")
     joined = [np.concatenate([waveforms[place] for place in group]) for group in groups]
-    read = [examples.joined([rows[place] for place in group]) for group in groups]
+    read = [examples.joined([chosen[place].utterance for place in group]) for group in groups]
     # A token between two texts may be one too many where each alone has just as many outputs as it needs.
-    if any(
-        frames_needed(list(target)) > _outputs(len(sound), recipe)
-        for sound, target in zip(joined, read, strict=True)
-    ):
+    if any(len(sound) < _least(target, recipe) for sound, target in zip(joined, read, strict=True)):
         return collate(ids, waveforms, targets)
     return collate([" + ".join(ids[place] for place in group) for group in groups], joined, read)
-
-
-def _outputs(samples: int, recipe: Recipe) -> int:
-    frames = 1 + samples // recipe.front_end.hop_samples
-    return -(-frames // recipe.model.frames_an_output)
 
 
 def _waveform(example: Example, recipe: Recipe, epoch: int) -> np.ndarray:
@@ -74,9 +49,14 @@ def _waveform(example: Example, recipe: Recipe, epoch: int) -> np.ndarray:
     )
     speed = speed_of(recipe.augment, recipe.seed, epoch, utterance.id)
     samples = change_speed(audio.samples, rate, speed)
-    least = frames_needed(list(example.target)) * samples_an_output(recipe)
+    least = _least(example.target, recipe)
     samples = shift_edges(samples, rate, recipe.augment, recipe.seed, epoch, utterance.id, least)
     return add_noise(samples, recipe.augment, recipe.seed, epoch, utterance.id)
+
+
+def _least(target: Sequence[int], recipe: Recipe) -> int:
+    """Samples that leave as many outputs as the tokens need."""
+    return frames_needed(list(target)) * samples_an_output(recipe)
 
 
 def samples_an_output(recipe: Recipe) -> int:

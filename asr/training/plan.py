@@ -21,8 +21,7 @@ from asr.manifest import Table, table_of
 from asr.on_demand import OnDemand
 from asr.randomness import numpy_generator
 from asr.recipe import Recipe
-from asr.training.examples import Examples
-from asr.training.micro_batch import Example
+from asr.training.examples import Example, Examples
 
 WINDOW = 8  # shards whose utterances are shuffled together
 

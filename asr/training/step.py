@@ -11,11 +11,11 @@ from asr.errors import AsrError
 from asr.model.acoustic import AcousticModel
 from asr.randomness import Draws
 from asr.recipe import Recipe
-from asr.training.examples import Examples
+from asr.training.examples import Example, Examples
 from asr.training.gradients import ExactSum, FloatSum, GradientSum
 from asr.training.heard import Heard, exchange
 from asr.training.memory import naming_the_batch
-from asr.training.micro_batch import Example, gradients, load
+from asr.training.micro_batch import gradients, load
 from asr.training.ranks import Ranks
 from asr.training.risk import Risk
 from asr.training.trail import heard_in, of_numbers

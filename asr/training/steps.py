@@ -10,9 +10,9 @@ from torch import Tensor
 from asr.batching import Step
 from asr.recipe import Recipe
 from asr.training.checkpoint import Learner
+from asr.training.examples import Example
 from asr.training.gradients import clip, squared_norms
 from asr.training.heard import Heard
-from asr.training.micro_batch import Example
 from asr.training.ranks import Ranks
 from asr.training.step import StepComputer
 

@@ -28,9 +28,9 @@ from asr.training.checkpoint import (
 )
 from asr.training.cursor import Cursor
 from asr.training.device_steps import DeviceSteps
+from asr.training.examples import Example
 from asr.training.gradients import LayerNorms, layer_of, name_troubled
 from asr.training.initial import learning_shares
-from asr.training.micro_batch import Example
 from asr.training.optimiser import WeightAverage, learning_rate, new_optimiser
 from asr.training.plan import plan_training
 from asr.training.ranks import Ranks

@@ -27,8 +27,8 @@ from asr.recipe import Recipe
 from asr.runs.record import Record
 from asr.scoring import ErrorCounts, Score
 from asr.tokenizer import build_tokenizer
+from asr.training.examples import Example
 from asr.training.gradients import ExactSum, FloatSum
-from asr.training.micro_batch import Example
 from asr.training.reports import Interrupted
 from asr.training.selection import select
 from asr.training.trainer import Trainer

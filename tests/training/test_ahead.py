@@ -10,7 +10,7 @@ from asr.errors import AudioError
 from asr.manifest import Utterance
 from asr.training import ahead
 from asr.training.ahead import Ahead, read_ahead
-from asr.training.micro_batch import Example
+from asr.training.examples import Example
 from asr.training.plan import WINDOW, plan_training
 
 RECIPE = miniature.recipe()

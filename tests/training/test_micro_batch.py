@@ -17,14 +17,8 @@ from asr.model.loss import frames_needed
 from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.tokenizer import build_tokenizer
-from asr.training.micro_batch import (
-    Example,
-    gradients,
-    load,
-    losses_of,
-    samples_an_output,
-    views_of,
-)
+from asr.training.examples import Example
+from asr.training.micro_batch import gradients, load, losses_of, samples_an_output, views_of
 from asr.training.selection import select
 
 TEXTS = [miniature.words_of(f"views-{number}") for number in range(3)]

@@ -15,8 +15,7 @@ from asr.batching import Step
 from asr.manifest import Selected, Utterance, read_manifest, write_manifest
 from asr.recipe import Recipe
 from asr.tokenizer import CharacterTokenizer
-from asr.training.examples import Examples
-from asr.training.micro_batch import Example
+from asr.training.examples import Example, Examples
 from asr.training.plan import WINDOW, plan_training
 
 RECIPE = miniature.recipe(train__utterances=4, train__seconds=25.0, augment__speed=[0.9, 1.0, 1.1, 1.3])

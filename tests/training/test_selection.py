@@ -16,7 +16,8 @@ from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel, new_model
 from asr.recipe import Recipe
 from asr.tokenizer import Tokenizer, build_tokenizer
-from asr.training.micro_batch import Example, load
+from asr.training.examples import Example
+from asr.training.micro_batch import load
 from asr.training.selection import LeftOut, select
 
 RECIPE = miniature.recipe(augment__speed=[0.9, 1.0, 1.1])  # 10 ms hop, stride 2: an output each 20 ms

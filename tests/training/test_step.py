@@ -23,9 +23,10 @@ from asr.randomness import Draws
 from asr.recipe import Recipe
 from asr.tokenizer import build_tokenizer
 from asr.training import step as computing
+from asr.training.examples import Example
 from asr.training.gradients import ExactSum, FloatSum
 from asr.training.heard import Heard
-from asr.training.micro_batch import Example, gradients, load
+from asr.training.micro_batch import gradients, load
 from asr.training.ranks import Ranks
 from asr.training.selection import select
 from asr.training.step import StepComputer, StepSum

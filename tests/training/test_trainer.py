@@ -23,7 +23,7 @@ from asr.tokenizer import build_tokenizer
 from asr.training import step as training
 from asr.training.checkpoint import read_tensors
 from asr.training.cursor import Cursor
-from asr.training.micro_batch import Example
+from asr.training.examples import Example
 from asr.training.reports import EpochReport, Interrupted, StepReport, Watcher
 from asr.training.risk import Risk
 from asr.training.selection import select

@@ -179,8 +179,9 @@ def _epochs(epochs: Sequence[Epoch], chosen: str) -> Iterator[Finding]:
         best = chosen == "last" or least is None or errors < least
         least = errors if best else least
         if epoch.best != best:
-            by = f"its {errors[0]} word and {errors[1]} character errors against those of the epochs before"
-            by = by if chosen == "best" else "recipe.train.chosen_epoch, which is the last"
+            by = "recipe.train.chosen_epoch, which is the last"
+            if chosen == "best":
+                by = f"its {errors[0]} word and {errors[1]} character errors against those of the epochs before"
             yield contradiction(f"epochs.{row}.best", epoch.best, best, by)
         for name in sorted(layers - epoch.gradient_norms.keys()):
             message = "missing here, though other epochs have it"
