@@ -80,14 +80,15 @@ def _run(emitted: Tensor, states: Tensor) -> Tensor:
     skip = torch.where((states != 0) & (states != before), 0.0, _NEVER).to(emitted.dtype)
     found = emitted.new_full((frames + 1, rows, count + 2), _NEVER)
     found[0, :, 1] = 0.0
-    emitted = emitted.transpose(0, 1).contiguous()
     reached, skipped = torch.empty_like(skip), torch.empty_like(skip)
+    # All views at once: making one takes the host as long as starting a kernel.
+    stay, move, jump = (found[:, :, begin : begin + count].unbind() for begin in (2, 1, 0))
+    said = emitted.transpose(0, 1).contiguous().unbind()
     for frame in range(frames):
-        last = found[frame]
-        torch.logaddexp(last[:, 2:], last[:, 1:-1], out=reached)
-        torch.add(last[:, :-2], skip, out=skipped)
+        torch.logaddexp(stay[frame], move[frame], out=reached)
+        torch.add(jump[frame], skip, out=skipped)
         torch.logaddexp(reached, skipped, out=reached)
-        torch.add(reached, emitted[frame], out=found[frame + 1, :, 2:])
+        torch.add(reached, said[frame], out=stay[frame + 1])
     return found.transpose(0, 1)
 
 

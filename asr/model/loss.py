@@ -1,7 +1,9 @@
 """Connectionist temporal classification (Graves et al., 2006), and agreement between two readings of one utterance."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from asr.model.forward_backward import ctc_by_frames
@@ -32,6 +34,33 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths
         reduction="none",
         zero_infinity=False,
     )
+
+
+def ctc_losses(
+    heard: Sequence[tuple[Tensor, Tensor]], targets: Tensor, target_lengths: Tensor
+) -> list[Tensor]:
+    """`ctc_loss` of several readings of the same utterances.
+
+    Args:
+        heard: (B, T, V) log-probs and (B,) frames of each; T may differ.
+
+    Returns:
+        (B,) nats of each.
+    """
+    if len(heard) == 1 or heard[0][0].device.type == "cpu":
+        return [ctc_loss(*reading, targets, target_lengths) for reading in heard]
+    return ctc_at_once(heard, targets, target_lengths)
+
+
+def ctc_at_once(
+    heard: Sequence[tuple[Tensor, Tensor]], targets: Tensor, target_lengths: Tensor
+) -> list[Tensor]:
+    """The same by `ctc_by_frames`, which takes as long for all as for one: a device has little to do in each frame."""
+    longest = max(log_probs.shape[1] for log_probs, _ in heard)
+    rows = [nn.functional.pad(log_probs, (0, 0, 0, longest - log_probs.shape[1])) for log_probs, _ in heard]
+    lengths = torch.cat([lengths for _, lengths in heard])
+    targets, target_lengths = targets.repeat(len(heard), 1), target_lengths.repeat(len(heard))
+    return list(ctc_by_frames(torch.cat(rows), lengths, targets, target_lengths).chunk(len(heard)))
 
 
 def disagreement(one: Tensor, other: Tensor, lengths: Tensor) -> Tensor:

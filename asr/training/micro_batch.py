@@ -14,7 +14,7 @@ from asr.batching import Batch, MicroBatch, collate
 from asr.errors import TrainingError
 from asr.model.acoustic import AcousticModel, Posteriors
 from asr.model.attention_decoder import tokens_over
-from asr.model.loss import ctc_loss, disagreement, frames_needed
+from asr.model.loss import ctc_losses, disagreement, frames_needed
 from asr.model.masking import Masks
 from asr.randomness import Draws
 from asr.recipe import Recipe
@@ -156,14 +156,13 @@ def losses_of(
         heard = hear_in_windows(model, windows, waveforms, lengths, draws, masks, samples)
     targets, target_lengths = seen(batch.targets), seen(batch.target_lengths)
 
-    def ctc(log_probs: Tensor, frames: Tensor) -> Tensor:
-        """(B,) the mean over the views."""
-        each = ctc_loss(log_probs, frames, targets, target_lengths)
-        return each if views == 1 else each.view(views, -1).mean(0)
-
-    each, middle = ctc(heard.log_probs, heard.lengths), None
+    readings = [(heard.log_probs, heard.lengths)]
     if heard.intermediate is not None and heard.intermediate_lengths is not None:
-        middle = ctc(heard.intermediate, heard.intermediate_lengths)
+        readings.append((heard.intermediate, heard.intermediate_lengths))
+    found = ctc_losses(readings, targets, target_lengths)
+    if views > 1:
+        found = [losses.view(views, -1).mean(0) for losses in found]
+    each, middle = found[0], found[1] if len(found) > 1 else None
     attention = _of_attention(model, heard, targets, target_lengths, draws)
     if attention is not None:
         attention = attention.view(views, -1).mean(0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asr.model.loss import ctc_loss, disagreement, frames_needed
+from asr.model.loss import ctc_at_once, ctc_loss, ctc_losses, disagreement, frames_needed
 
 
 def collapse(path: Sequence[int]) -> tuple[int, ...]:
@@ -117,3 +117,23 @@ def test_disagreement_moves_each_towards_the_other_as_it_is() -> None:
     torch.testing.assert_close(other.grad[:, :2], -expected[:, :2])
     assert not one.grad[:, 2].any()
     assert not other.grad[:, 2].any()
+
+
+def test_several_readings_at_once_are_each_by_itself() -> None:
+    """Of other lengths; and each gradient goes to its own reading."""
+    generator = torch.Generator().manual_seed(1)
+    heard = [
+        (torch.randn(2, frames, 5, generator=generator, dtype=torch.float64).requires_grad_(), lengths)
+        for frames, lengths in ((9, torch.tensor([9, 6])), (14, torch.tensor([14, 11])))
+    ]
+    targets, counts = torch.tensor([[1, 2, 2], [3, 0, 0]]), torch.tensor([3, 1])
+    arguments = [(values.log_softmax(-1), lengths) for values, lengths in heard]
+    for together in (ctc_losses, ctc_at_once):
+        for number, found in enumerate(together(arguments, targets, counts)):
+            alone = ctc_loss(*arguments[number], targets, counts)
+            torch.testing.assert_close(found, alone)
+            values = [values for values, _ in heard]
+            mine = torch.autograd.grad(found.sum(), values, retain_graph=True, allow_unused=True)
+            expected = torch.autograd.grad(alone.sum(), values[number], retain_graph=True)[0]
+            torch.testing.assert_close(mine[number], expected)
+            assert mine[1 - number] is None or not mine[1 - number].any()

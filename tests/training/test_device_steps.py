@@ -15,6 +15,7 @@ from thread_ranks import Meeting, ThreadRanks
 from torch import Tensor
 
 from asr.errors import AudioError, TrainingError
+from asr.model import loss
 from asr.model.forward_backward import ctc_by_frames
 from asr.model.recurrent import LstmLayer
 from asr.training import device_steps, micro_batch, windows
@@ -337,7 +338,7 @@ def test_packed_sequences_and_bf16_are_near(
     """What CUDA takes otherwise than the CPU, on the CPU: packed sequences, our CTC, and bf16 around them."""
     losses, gradients = losses_and_gradients(taught, tmp_path / "plain")
     gone = packed_on_the_cpu(monkeypatch)
-    monkeypatch.setattr(micro_batch, "ctc_loss", ctc_by_frames)
+    monkeypatch.setattr(loss, "ctc_loss", ctc_by_frames)
     monkeypatch.setattr(windows, "bfloat16", lambda _: half)
     other_losses, other_gradients = losses_and_gradients(taught, tmp_path / "other")
     assert other_losses == pytest.approx(losses, rel=tolerance / 10)

@@ -15,7 +15,7 @@ from families import VGG
 from torch import Tensor
 from waiting import Watch, watching
 
-from asr.model import acoustic, self_attention
+from asr.model import acoustic, loss, self_attention
 from asr.model.padding import valid
 from asr.training import device_steps, micro_batch
 from asr.training.device_steps import READ_EVERY
@@ -145,7 +145,7 @@ MISTAKES = {
     "a selection by values": (acoustic, "hide", chosen_frames),
     "look at the sum": (DeviceSum, "add", check_the_sum),
     "copies that wait": (Transfer, "_copy", wait_for_copies),
-    "torch's CTC": (micro_batch, "ctc_loss", lambda p, n, t, u: torch.nn.functional.ctc_loss(p, t, n, u)),
+    "torch's CTC": (loss, "ctc_loss", lambda p, n, t, u: torch.nn.functional.ctc_loss(p, t, n, u)),
 }
 
 
