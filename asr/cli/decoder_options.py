@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TRAIN, MODEL, PRONUNCIATIONS = NAMED = "train", "model", "pronunciations"
 OF_SEARCH = (
     *("lm", "lexicon", "lm_weight", "word_score", "unknown_score", "prior_weight", "beam", "engine"),
-    "attention_weight",
+    *("attention_weight", "hearings"),
 )
 _WEIGHTS = ("lm_weight", "word_score", "unknown_score", "beam")
 
@@ -57,6 +57,12 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         help="0 to 1, of the log-prob of the model's attention decoder, if it has one; the rest of CTC's (0)",
     )
     parser.add_argument("--beam", type=int, metavar="N", help="prefixes kept after a frame (50)")
+    parser.add_argument(
+        "--hearings",
+        type=int,
+        metavar="N",
+        help="of each utterance, at places within one output of the model; the search reads their mean (1)",
+    )
     parser.add_argument(
         "--engine",
         choices=("plain", "auto"),
@@ -103,6 +109,7 @@ def _asks_attention(options: argparse.Namespace) -> bool:
 def _changed(decoder: "Decoder", options: argparse.Namespace, evaluator: "Evaluator") -> "Decoder":
     """The same with the weights, beam and engine that were given."""
     from asr.errors import RunError
+    from asr.recipe.result import MOST_HEARINGS
 
     changes = {name: getattr(options, name) for name in _WEIGHTS if getattr(options, name) is not None}
     if "lm_weight" in changes and decoder.model is None:
@@ -116,7 +123,10 @@ def _changed(decoder: "Decoder", options: argparse.Namespace, evaluator: "Evalua
     except ValueError as error:
         raise RunError(str(error)) from None
     engine = options.engine or decoder.engine
-    changed = replace(decoder, settings=settings, engine=engine, prior_weight=weight)
+    hearings = decoder.hearings if options.hearings is None else options.hearings
+    if not 1 <= hearings <= MOST_HEARINGS:
+        raise RunError(f"--hearings must be 1 to {MOST_HEARINGS}, got {hearings}")
+    changed = replace(decoder, settings=settings, engine=engine, prior_weight=weight, hearings=hearings)
     return _with_attention(changed, options, evaluator)
 
 
@@ -126,6 +136,11 @@ def _with_attention(decoder: "Decoder", options: argparse.Namespace, evaluator: 
 
     given = options.attention_weight
     weight = decoder.attention_weight if given is None else given
+    if decoder.hearings > 1 and (weight or _asks_attention(options)):
+        raise RunError(
+            f"--hearings {decoder.hearings}: an attention decoder looks at the frames of one hearing, and a mean of "
+            "several has none; leave one of them out"
+        )
     if not 0 <= weight <= 1:
         raise RunError(f"attention_weight must be 0 to 1, got {weight}")
     if not (weight or _asks_attention(options)):

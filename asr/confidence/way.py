@@ -30,4 +30,5 @@ def described(decoder: Decoder) -> dict[str, Any]:
         "language_model": sha256_file(path) if path is not None else "",
         "lexicon": hashlib.sha256(spellings.encode()).hexdigest() if spellings else "",
         **attention,
+        **({"hearings": decoder.hearings} if decoder.hearings > 1 else {}),
     }

@@ -26,6 +26,7 @@ from asr.frozen import Frozen
 from asr.lm.text import open_text
 from asr.model.described import Described
 from asr.model.description import check_file, read_description
+from asr.recipe import Hearings
 
 FORMAT = 1
 DECODER, LANGUAGE_MODEL, LEXICON = "decoder.json", "language_model.arpa.gz", "lexicon.txt"
@@ -41,6 +42,7 @@ class DecoderDescription(Frozen):
     lexicon: str  # SHA-256 of lexicon.txt; "" without one
     priors: tuple[float, ...]  # mean posterior of each token on training data; empty: none were estimated
     attention: AttentionUsed | None = None  # an attention decoder in it; without one the key is not written
+    hearings: Hearings = 1  # of an utterance, whose mean is read; the key is not written for one
 
 
 def bundled_decoder(
@@ -93,6 +95,7 @@ def save_decoder(
     lexicon: Lexicon | None = None,
     priors: Priors | None = None,
     attention: AttentionUsed | None = None,
+    hearings: int = 1,
 ) -> str:
     """Writes a decoder into the folder of a bundle; decoder.json comes last.
 
@@ -113,6 +116,7 @@ def save_decoder(
         lexicon=sha256_file(folder / LEXICON) if lexicon is not None else "",
         priors=priors.values if priors is not None else (),
         attention=attention,
+        hearings=hearings,
     )
     later = {"attention"} if attention is None else set()
     write_json(folder / DECODER, description.model_dump(mode="json", exclude=later))
@@ -181,6 +185,7 @@ def load_decoder(folder: Path, bundle: Described) -> Decoder:
         attention_scorer(bundle),
         attention.weight if attention else 0.0,
         attention.readings if attention else READINGS,
+        description.hearings,
     )
 
 

@@ -38,6 +38,7 @@ class Decoder:
     attention: Scorer | None = None  # an attention decoder, needed for a weight of it
     attention_weight: float = 0.0  # of its log-prob, the rest of CTC's; 0: it is not asked
     attention_readings: int = READINGS  # that the search proposes to it
+    hearings: int = 1  # of an utterance (asr.model.hearings); log-probs to be read are the mean of so many
 
     def weighing(self, weights: Weights) -> "Decoder":
         """The same with other weights."""

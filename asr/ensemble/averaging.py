@@ -6,11 +6,11 @@ at the same sample rate. Whatever else differs, their words can be put to the vo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from asr.decoding.averaging import Mean, average
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
 from asr.engine.engine import Engine
 from asr.errors import EnsembleError
@@ -20,35 +20,9 @@ from asr.tokenizer import BLANK
 from asr.transcribe.hear import LogProbs
 from asr.transcribe.windows import Windows
 
-# probabilities: the logarithm of their mean. log-probs: the mean of the logarithms, made to add up to 1 again.
-Mean = Literal["probabilities", "log-probs"]
 Columns = npt.NDArray[np.intp]
 VOTE = "their words can be put to the vote instead"
 _NAMED = 5  # tokens in a message
-
-
-def average(matrices: Sequence[npt.ArrayLike], mean: Mean) -> LogProbs:
-    """(frames, tokens) natural logarithms of one utterance, whose probabilities add up to 1 in each frame.
-
-    The order of the models has no say: values are added in the order of their size.
-
-    Args:
-        matrices: as many (frames, tokens) log-probs of the same utterance by models with the same tokens.
-
-    Raises:
-        ValueError: none at all, or of different shapes.
-    """
-    shapes = {np.shape(matrix) for matrix in matrices}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
-        raise ValueError(f"expected log_probs of one shape (frames, tokens), got {sorted(shapes)}")
-    stacked = np.sort(np.asarray(matrices, dtype=np.float64), axis=0)
-    if mean == "probabilities":
-        found = np.logaddexp.reduce(stacked, axis=0) - np.log(len(stacked))
-    else:
-        found = stacked.mean(axis=0)
-    with np.errstate(invalid="ignore"):  # -inf of all tokens: NaN, which a decoder refuses
-        found = found - np.logaddexp.reduce(found, axis=1, keepdims=True)
-    return np.asarray(found, np.float32)
 
 
 @dataclass(frozen=True, eq=False)

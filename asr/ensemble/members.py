@@ -10,10 +10,12 @@ from time import thread_time
 from typing import Any, Literal
 
 from asr.audio import read_audio
+from asr.decoding.averaging import Mean
 from asr.decoding.reader import GREEDY
 from asr.decoding.word_times import heard_words
 from asr.engine.engine import Engine, load_engine
-from asr.ensemble.averaging import Likeness, Mean
+from asr.engine.several_hearings import hearing_often
+from asr.ensemble.averaging import Likeness
 from asr.ensemble.rover import Said
 from asr.ensemble.words import said_of
 from asr.errors import BundleError, EnsembleError
@@ -21,6 +23,7 @@ from asr.evaluation.decode import AHEAD
 from asr.evaluation.matrix import named
 from asr.manifest import Utterance
 from asr.model.described import Described
+from asr.model.hearings import Hearings
 from asr.numerics import one_thread, warm_up
 from asr.scoring import Unit
 from asr.sound_file import Samples
@@ -58,7 +61,10 @@ class Member:
         described, engine = load_engine(folder, device="cpu")
         decoder = which if described.description.decoder else "greedy"
         wanted = Wanted(words=True, decoder=decoder, confidence=ASKED[confidence])
-        return cls(name, described, engine, interpreter_of(folder, described, wanted, 0.0, engine.name))
+        interpreter = interpreter_of(folder, described, wanted, 0.0, engine.name)
+        description = described.description
+        hearings = Hearings.of(interpreter.hearings, description.front_end, description.model)
+        return cls(name, described, hearing_often(engine, hearings), interpreter)
 
     @property
     def sample_rate(self) -> int:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 import torch
@@ -11,6 +12,7 @@ from asr.audio import read_audio
 from asr.batching import batches_by_length
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
+from asr.model.hearings import Hearings
 from asr.model.inference import Inference
 from asr.numerics import warm_up
 from asr.recipe import Score
@@ -60,6 +62,7 @@ def log_probs_alone(
     utterances: Sequence[Utterance],
     *,
     workers: int = 1,
+    hearings: int = 1,
     change: Callable[[Utterance, Samples], Samples] = lambda utterance, samples: samples,
     progress: Progress = lambda done, total: None,
 ) -> Iterator[LogProbs]:
@@ -69,15 +72,17 @@ def log_probs_alone(
     which utterances are close calls, as there is for greedy decoding. So nothing but the utterance has a say.
 
     Args:
+        hearings: of each utterance, whose mean is given (asr.model.hearings).
         change: of the samples before they are heard; several at once, in threads.
 
     Raises:
         AudioError: a file cannot be read; the message names it.
     """
     inference, rate = Inference(model), model.front_end.settings.sample_rate
+    often = Hearings.of(hearings, model.front_end.settings, model.settings)
 
     def computed(utterance: Utterance) -> LogProbs:
-        return posteriors(inference, [change(utterance, _samples(utterance, rate))])[0]
+        return often(change(utterance, _samples(utterance, rate)), partial(posteriors, inference))
 
     if next(model.parameters()).is_cuda:
         workers = 1

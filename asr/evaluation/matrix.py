@@ -157,8 +157,11 @@ def _texts(
     acoustic, tokenizer = model.bundle.model, model.bundle.tokenizer
     if which == GREEDY:
         return decode(acoustic, tokenizer, utterances, ScoreSettings(), workers=workers, progress=progress)
-    read = reader_of(model.folder, model.bundle, bundled_decoder(model.folder, model.bundle, which))
-    found = log_probs_alone(acoustic, utterances, workers=workers, progress=progress)
+    decoder = bundled_decoder(model.folder, model.bundle, which)
+    read = reader_of(model.folder, model.bundle, decoder)
+    found = log_probs_alone(
+        acoustic, utterances, workers=workers, hearings=decoder.hearings, progress=progress
+    )
     return [read(log_probs).text for log_probs in found]
 
 

@@ -7,7 +7,7 @@ from asr.recipe.corpus import Corpus, Tokenizer
 from asr.recipe.init import Init
 from asr.recipe.model import AttentionDecoder, Convolution, FrontEnd, Model, SelfAttention
 from asr.recipe.recipe import Numerics, Recipe
-from asr.recipe.result import Decoder, Score
+from asr.recipe.result import Decoder, Hearings, Score
 from asr.recipe.risk import Risk
 from asr.recipe.training import Augment, SpecAugment, Train
 
@@ -18,6 +18,7 @@ __all__ = [
     "Corpus",
     "Decoder",
     "FrontEnd",
+    "Hearings",
     "Init",
     "Model",
     "Numerics",

@@ -8,6 +8,15 @@ from asr.frozen import Frozen
 from asr.recipe.numbers import Count, Positive, Share, Weight
 
 
+def _is_one(hearings: object) -> bool:
+    return hearings == 1
+
+
+# Not said where it is 1: recipes and bundles keep the digests that they had before there could be more.
+MOST_HEARINGS = 16
+Hearings = Annotated[int, Field(ge=1, le=MOST_HEARINGS, exclude_if=_is_one)]
+
+
 class Decoder(Frozen):
     """How dev and test are read besides greedily: by a beam search (docs/decoding.md). Learning does not depend on it.
 
@@ -23,6 +32,7 @@ class Decoder(Frozen):
     lexicon: str = ""  # "train": words of its texts; "model", "pronunciations": of these; or a file; "": none
     open_lexicon: bool = False  # let words be found that the lexicon does not have
     unknown_score: float = -10.0  # nats added for each word that neither lexicon nor language model has
+    hearings: Hearings = 1  # of an utterance, each begun at another place; the search reads their mean
     lm_weight: Weight = 0.5  # of the language model's log-prob
     word_score: float = 0.0  # nats added for each known word
     prior_weight: Weight = 0.0  # of the log-prob of each token on the whole, taken off before the search
@@ -44,6 +54,13 @@ class Decoder(Frozen):
         if self.kind == "greedy" and given:
             raise ValueError(
                 f'{given[0]} is for a search: set kind = "beam", or leave it out (--set decoder={{}} leaves out all)'
+            )
+        if self.kind == "greedy" and self.hearings > 1:
+            raise ValueError('hearings is for a search: set kind = "beam", or leave it out')
+        if self.hearings > 1 and self.asks_attention:
+            raise ValueError(
+                "hearings: an attention decoder looks at the frames of one hearing, and a mean of several has "
+                "none; set hearings = 1, or attention_weight = 0"
             )
         for key in ("language_model", "lexicon"):
             if getattr(self, key).startswith(("/", "~")):

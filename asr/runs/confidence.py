@@ -32,7 +32,7 @@ class Recognised:
         Raises:
             ValueError: the parts of the decoder do not fit together.
         """
-        self._evaluator, self._lexicon = evaluator, decoder.lexicon
+        self._evaluator, self._lexicon, self._hearings = evaluator, decoder.lexicon, decoder.hearings
         self._tokenizer = evaluator.bundle.tokenizer
         self.vocabulary: Vocabulary = vocabulary_of(self._tokenizer)
         self.posterior = (
@@ -45,7 +45,9 @@ class Recognised:
 
     def samples(self, part: Part, seed: int, changes: Sequence[Change] = ()) -> list[Sample]:
         """Utterances as they are, in the order of the manifest, then changed in each of these ways."""
-        found = self._samples(part, self._evaluator.log_probs(part), f"reading {part}", changed=False)
+        found = self._samples(
+            part, self._evaluator.log_probs(part, self._hearings), f"reading {part}", changed=False
+        )
         for change in changes:
             heard = self._heard(self._evaluator.utterances(part), change, seed)
             found += self._samples(part, heard, f"{part}, {change.name}", changed=True)
@@ -76,6 +78,7 @@ class Recognised:
             model,
             utterances,
             workers=self._evaluator.workers,
+            hearings=self._hearings,
             change=lambda utterance, samples: change(samples, rate, seed, utterance.id),
         )
 

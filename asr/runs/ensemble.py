@@ -10,7 +10,8 @@ from functools import partial
 from itertools import product
 from typing import Any, Literal, get_args
 
-from asr.ensemble.averaging import Likeness, Mean
+from asr.decoding.averaging import Mean
+from asr.ensemble.averaging import Likeness
 from asr.ensemble.members import HeardOnce, Member, Members
 from asr.ensemble.rover import Slot, Voting, network, vote
 from asr.ensemble.words import text_of

@@ -56,6 +56,7 @@ class Evaluation:
             "engine": self.engine,
             "settings": None if settings is None else asdict(settings),
             "prior_weight": self.decoder.prior_weight,
+            **({"hearings": self.decoder.hearings} if self.decoder.hearings > 1 else {}),
             **({"attention_weight": self.decoder.attention_weight} if self.decoder.attention_weight else {}),
             **self.score.to_json(),
             "against_greedy": None if self.against_greedy is None else asdict(self.against_greedy),
@@ -80,8 +81,9 @@ class Evaluator:
         if not run.is_dir() or self.record.status != "complete":
             raise RunError(f"{run}: expected the folder of a complete run; this one is {self.record.status}")
         self._utterances: dict[str, list[Utterance]] = {}
-        self._heard: dict[Part, list[LogProbs]] = {}
+        self._heard: dict[tuple[Part, int], list[LogProbs]] = {}
         self._greedy: dict[Part, list[Hypothesis]] = {}
+        self._priors: dict[int, Priors] = {}  # by the number of hearings
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -124,7 +126,7 @@ class Evaluator:
             grid: choose its weights from these on dev first.
         """
         if decoder.priors is None and any((decoder.prior_weight, *(grid.prior_weights if grid else ()))):
-            decoder = replace(decoder, priors=self.priors)
+            decoder = replace(decoder, priors=self.priors(decoder.hearings))
         surface = self._chosen(decoder, grid) if grid is not None and decoder.settings is not None else None
         if surface:
             decoder = decoder.weighing(surface.best.weights)
@@ -141,21 +143,34 @@ class Evaluator:
             hypotheses=hypotheses,
         )
 
-    def log_probs(self, part: Part) -> list[LogProbs]:
-        """(frames, tokens) natural logarithms of each of its utterances, each heard by itself, and once."""
-        if part not in self._heard:
-            self._heard[part] = list(self._hear(self.utterances(part), f"hearing {part}"))
-        return self._heard[part]
+    def log_probs(self, part: Part, hearings: int = 1) -> list[LogProbs]:
+        """(frames, tokens) natural logarithms of each of its utterances, each heard by itself; computed once.
 
-    @cached_property
-    def priors(self) -> Priors:
+        Args:
+            hearings: of each utterance, whose mean is given (asr.model.hearings).
+        """
+        if (part, hearings) not in self._heard:
+            often = f", {hearings} times" if hearings > 1 else ""
+            self._heard[part, hearings] = list(
+                self._hear(self.utterances(part), f"hearing {part}{often}", hearings)
+            )
+        return self._heard[part, hearings]
+
+    def priors(self, hearings: int = 1) -> Priors:
         """Mean posterior of each token on the training part, as a run with a search estimates it."""
-        chosen = some_of(self.utterances("train"), self.record.recipe)
-        return Priors.of(self._hear(chosen, "hearing train for priors"))
+        if hearings not in self._priors:
+            chosen = some_of(self.utterances("train"), self.record.recipe)
+            self._priors[hearings] = Priors.of(self._hear(chosen, "hearing train for priors", hearings))
+        return self._priors[hearings]
 
-    def _hear(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
-        progress = partial(self.progress, what)
-        return log_probs_alone(self.bundle.model, utterances, workers=self.workers, progress=progress)
+    def _hear(self, utterances: Sequence[Utterance], what: str, hearings: int) -> Iterator[LogProbs]:
+        return log_probs_alone(
+            self.bundle.model,
+            utterances,
+            workers=self.workers,
+            hearings=hearings,
+            progress=partial(self.progress, what),
+        )
 
     def _against_greedy(self, hypotheses: list[Hypothesis], part: Part) -> PairedTest:
         if part not in self._greedy:
@@ -171,7 +186,7 @@ class Evaluator:
             decoder,
             grid,
             self.bundle.tokenizer,
-            self.log_probs("dev"),
+            self.log_probs("dev", decoder.hearings),
             [normalise(utterance.text, self.record.recipe.text) for utterance in self.utterances("dev")],
             progress=partial(self.progress, f"{decoder.name}, weights on dev"),
             unit=self._unit,
@@ -179,7 +194,7 @@ class Evaluator:
 
     def _read(self, decoder: Decoder, part: Part, what: str) -> Reading:
         """`what` is shown; "" for nothing."""
-        log_probs = self.log_probs(part)
+        log_probs = self.log_probs(part, decoder.hearings)
 
         def shown(done: int) -> None:
             if what:
@@ -192,7 +207,8 @@ class Evaluator:
 
 
 def decoders(beam: Decoder, tokenizer: Tokenizer) -> list[Decoder]:
-    """Greedy, and the steps from a bare beam search to one with all that `beam` has, an attention decoder last.
+    """Greedy, and the steps from a bare beam search to one with all that `beam` has; last an attention decoder, or
+    several hearings.
 
     Where nothing but a lexicon tells words (phones, letters without a space), there is no step with a model before it.
 
@@ -204,6 +220,9 @@ def decoders(beam: Decoder, tokenizer: Tokenizer) -> list[Decoder]:
         check(settings, vocabulary, beam.lexicon, beam.model)
     except ValueError as error:
         raise RunError(f"no such search with the tokens of this run: {error}") from None
+    if beam.hearings > 1:
+        *others, last = decoders(replace(beam, hearings=1), tokenizer)
+        return [*others, last, replace(beam, name=f"{last.name}, {beam.hearings} hearings")]
     if beam.attention is not None:
         *others, last = decoders(beam.by_ctc_alone(), tokenizer)
         return [*others, last, replace(beam, name=f"{last.name} + attention")]

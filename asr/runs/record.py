@@ -11,7 +11,7 @@ from asr.decoding.settings_used import SettingsUsed
 from asr.errors import RunError
 from asr.files import write_json
 from asr.frozen import Frozen, first_problem
-from asr.recipe import Recipe
+from asr.recipe import Hearings, Recipe
 from asr.runs.environment import Code, Environment
 from asr.runs.folder import RECORD
 from asr.runs.formats import LATER, upgraded
@@ -163,6 +163,7 @@ class Searched(Frozen):
         float
     ]  # mean posterior of each token on training data; empty where no weight of them was tried
     attention: Annotated[AttentionUsed | None, LATER] = None  # the say of an attention decoder; null: none
+    hearings: Annotated[Hearings, LATER] = 1  # of each utterance, whose mean was read; not there for one
     surface: list[PointTried]  # on dev, in the order in which they were tried; empty where weights were given
     results: dict[str, Result]  # dev, test
     outcomes: dict[str, dict[str, Outcome]]  # dev, test: by utterance

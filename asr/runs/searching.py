@@ -76,7 +76,12 @@ class SearchStage:
             kept = Kept.open(
                 self.folder.tuning, [self.weights, self.recipe.digest(), used, read_code().digest]
             )
-            decoder = replace(parts.decoder, priors=self._priors(kept), attention=self._attention())
+            decoder = replace(
+                parts.decoder,
+                priors=self._priors(kept),
+                attention=self._attention(),
+                hearings=self.recipe.decoder.hearings,
+            )
             dev = self._heard("dev")
             surface = self._tuned(decoder, dev, kept) if self.recipe.decoder.tune else None
             if surface:
@@ -111,9 +116,20 @@ class SearchStage:
         """Of all its utterances, for it is read more than once."""
         return list(self._hear(self.parts[part], f"hearing {part} for the search"))
 
-    def _hear(self, utterances: Sequence[Utterance], what: str) -> Iterator[LogProbs]:
-        progress = partial(self.progress, what)
-        found = log_probs_alone(self.model, utterances, workers=self.workers, progress=progress)
+    def _hear(self, utterances: Sequence[Utterance], what: str = "") -> Iterator[LogProbs]:
+        """`what` is shown; "" for nothing."""
+
+        def shown(done: int, total: int) -> None:
+            if what:
+                self.progress(what, done, total)
+
+        found = log_probs_alone(
+            self.model,
+            utterances,
+            workers=self.workers,
+            hearings=self.recipe.decoder.hearings,
+            progress=shown,
+        )
         return found if self.recipe.decoder.asks_attention else map(plain, found)
 
     def _tuned(self, decoder: Decoder, dev: Sequence[LogProbs], kept: "Kept") -> Surface:
@@ -149,6 +165,7 @@ class SearchStage:
             lexicon=decoder.lexicon,
             priors=decoder.priors,
             attention=attention_used(decoder),
+            hearings=decoder.hearings,
         )
         name_decoder(self.folder.bundle, digest)
         return used
@@ -166,7 +183,7 @@ class SearchStage:
         results, outcomes, seconds = {}, {}, 0.0
         for name in ("dev", "test"):
             utterances = self.parts[name]
-            heard = dev if name == "dev" else log_probs_alone(self.model, utterances, workers=self.workers)
+            heard = dev if name == "dev" else self._hear(utterances)
             reading = read_all(decoder, self.tokenizer, heard, self._shown(f"searching {name}", utterances))
             seconds = reading.seconds  # of the last one: test
             hypotheses = beside_references(utterances, reading.texts, self.recipe.text)
@@ -179,6 +196,7 @@ class SearchStage:
             lexicon=lexicon,
             priors=list(decoder.priors.values) if decoder.priors else [],
             attention=attention_used(decoder),
+            hearings=decoder.hearings,
             surface=[PointTried(**asdict(point)) for point in surface.points] if surface else [],
             results=results,
             outcomes=outcomes,

@@ -33,6 +33,7 @@ class Interpreter:
     estimator: "Estimator | None" = None  # of confidence
     engine: EngineName = "torch"  # of whose log-probs; for the transcript
     centre: float = 0.0  # seconds from the beginning of the sound to the middle of the first frame
+    hearings: int = 1  # of each stretch, whose mean it reads (asr.model.hearings)
     ctc_alone: bool = False  # though the bundle's search has an attention decoder: the engine has none
     _turn: threading.Lock = field(default_factory=threading.Lock, compare=False)  # a search has a state
 
@@ -106,6 +107,7 @@ def interpreter_of(
         estimator=estimator,
         engine=engine,
         centre=centre,
+        hearings=decoder.hearings,
         ctc_alone=ctc_alone,
     )
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_bundle import write_bundle
 
-from asr.ensemble.averaging import AveragedEngine, Likeness, Mean, average
+from asr.decoding.averaging import Mean, average
+from asr.ensemble.averaging import AveragedEngine, Likeness
 from asr.errors import EnsembleError
 from asr.model.described import Described, read_described
 from asr.recipe import Convolution

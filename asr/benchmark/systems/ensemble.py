@@ -191,14 +191,21 @@ class Averaged:
 
         numerics.pin()
         from asr.engine.engine import load_engine
+        from asr.engine.several_hearings import hearing_often
         from asr.ensemble.averaging import AveragedEngine
         from asr.ensemble.members import refuse_attention
+        from asr.model.hearings import Hearings
 
         likeness, (first, *others) = self._likeness(), self._members
         try:
-            engines = [load_engine(each.bundle, each.spec.engine, each.spec.device)[1] for each in others]
+            loaded = [load_engine(each.bundle, each.spec.engine, each.spec.device) for each in others]
             first.open()
             assert first.transcriber is not None  # it is open
+            often = first.transcriber.hearings.count  # by its search the mean is read
+            engines = [
+                hearing_often(engine, Hearings.of(often, of.description.front_end, of.description.model))
+                for of, engine in loaded
+            ]
             refuse_attention(first.spec.model, first.transcriber.asks_attention)
         except AsrError as error:
             first.close()  # nothing is heard by it alone

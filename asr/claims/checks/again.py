@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from asr.claims.checks.corpus import PARTS, read_part
@@ -27,18 +28,22 @@ def check_transcripts(evidence: Evidence, progress: Progress) -> Iterator[Findin
     import torch
 
     from asr.audio import read_audio
-    from asr.decoding.bundled import bundled_reader
+    from asr.decoding.bundled import bundled_decoder, reader_of
     from asr.model.bundle import load_bundle
+    from asr.model.hearings import Hearings
     from asr.transcribe.hear import posteriors
 
     try:
         bundle = load_bundle(folder.bundle)
         which: tuple[Literal["greedy", "beam"], ...] = ("greedy", "beam")
-        readers = [bundled_reader(folder.bundle, bundle, name) for name in which[: len(scored)]]
+        decoders = [bundled_decoder(folder.bundle, bundle, name) for name in which[: len(scored)]]
+        readers = [reader_of(folder.bundle, bundle, decoder) for decoder in decoders]
     except BundleError as error:
         raise NotChecked(str(error).replace(f"{folder.path}/", "")) from None
     torch.set_num_threads(1)
-    rate = bundle.description.front_end.sample_rate
+    front_end, network = bundle.description.front_end, bundle.description.model
+    hearings = [Hearings.of(decoder.hearings, front_end, network) for decoder in decoders]
+    rate = front_end.sample_rate
     for part in utterances:
         for done, u in enumerate(_shuffled(utterances[part]), 1):
             progress(f"decoding {part} again", done, len(utterances[part]))
@@ -47,8 +52,8 @@ def check_transcripts(evidence: Evidence, progress: Progress) -> Iterator[Findin
             except AudioError as error:
                 yield Finding("unreadable", f"{scored[0].file(part)}: {u.id}", "", "", str(error))
                 continue
-            log_probs = posteriors(bundle.model, [audio.samples])[0]
-            for each, reader in zip(scored, readers, strict=True):
+            for each, reader, often in zip(scored, readers, hearings, strict=True):
+                log_probs = often(audio.samples, partial(posteriors, bundle.model))
                 yield from _same_text(each.file(part), u.id, reader(log_probs).text, before[each.file(part)])
 
 

@@ -37,6 +37,8 @@ def check_search(evidence: Evidence) -> Iterator[Finding]:
     found = _same_keys(search.model_dump(mode="json"), asked)
     for key, ours, theirs in differences(found, asked, "search"):
         yield contradiction(key, ours, theirs, "recipe.decoder")
+    if search.hearings != wanted.hearings:
+        yield contradiction("search.hearings", search.hearings, wanted.hearings, "recipe.decoder.hearings")
     yield from _same_attention(wanted, search)
     yield from _chosen(wanted, search)
     for key, part in (("language_model", search.language_model), ("lexicon", search.lexicon)):
@@ -73,6 +75,8 @@ def check_decoder(evidence: Evidence) -> Iterator[Finding]:
     carried = SettingsUsed.of(decoder.settings, decoder.engine, decoder.prior_weight)
     ours, theirs = (each.model_dump(mode="json") for each in (search.settings, carried))
     for key, found, expected in differences(ours, theirs, "search.settings"):
+        yield contradiction(key, found, expected, _FILE)
+    for key, found, expected in differences(search.hearings, decoder.hearings, "search.hearings"):
         yield contradiction(key, found, expected, _FILE)
     attention = attention_used(decoder)
     kept, carried_there = (
