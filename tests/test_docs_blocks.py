@@ -180,7 +180,11 @@ def _keys(tree: dict[str, Any], before: str = "") -> set[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != RECORD], **by_name)
 def test_keys_of_recipes_in_the_text(page: Path) -> None:
     """`train.digest_every` is a key, as long as [train] is a table of recipes and no file is called so."""
-    used = {"augment": {"joined": 0.3}, "train": {"chosen_epoch": "last"}}  # else these keys are not said
+    used = {
+        "augment": {"joined": 0.3},
+        "train": {"chosen_epoch": "last"},
+        "decoder": {"kind": "beam", "hearings": 4},
+    }  # else these keys are not said
     known = _keys(recipe_from_tree(SMALLEST | used, "smallest").model_dump(mode="json")) | {"init.from"}
     for table, last in re.findall(r"`(\w+)\.(\w+)(?: = [^`]*)?`", page.read_text(encoding="utf-8")):
         if table in Recipe.model_fields and last not in FILES:

@@ -18,9 +18,10 @@ def lines_of(search: Searched) -> Iterator[str]:
     weights += [f"word {used.word_score:g}"] + [f"priors {used.prior_weight:g}"] * bool(search.priors)
     if search.attention:
         weights.append(f"attention {search.attention.weight:g} (over {search.attention.readings} readings)")
+    often = f", the mean of {search.hearings} hearings" * (search.hearings > 1)
     how = f"chosen on dev from {len(search.surface)}" if search.surface else "given"
     yield (
-        f"search: {used.engine}, beam {used.beam}; weights ({how}): {', '.join(weights)}; real-time factor "
+        f"search: {used.engine}, beam {used.beam}{often}; weights ({how}): {', '.join(weights)}; real-time factor "
         f"{search.real_time_factor:.4f} on one core"
     )
     if search.language_model:

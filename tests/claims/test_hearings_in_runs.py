@@ -1,0 +1,141 @@
+"""A search that hears every utterance several times: the same in a run, its checks, its model and whoever uses it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from searched import RECIPE, finished, options
+from tampering import change_record, codes
+
+from asr import Transcriber
+from asr.claims.verify import verify
+from asr.cli.main import main
+from asr.confidence.way import described
+from asr.decoding.bundled import load_decoder
+from asr.engine.several_hearings import SeveralHearings
+from asr.ensemble.members import Member
+from asr.errors import RecipeError
+from asr.manifest import read_manifest
+from asr.model.bundle import load_bundle
+from asr.recipe_file import changed
+from asr.runs.evaluate import Evaluator
+from asr.runs.record import read_record
+from asr.runs.run import run
+
+OFTEN = "decoder.hearings=3"
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.getbasetemp() / "searched")
+
+
+@pytest.fixture(scope="module")
+def often(once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the other run has learned, heard three times."""
+    out = tmp_path_factory.mktemp("hearings") / "run"
+    asked = replace(options(once.parent, "run"), out=out, trained=once)
+    return run(changed(RECIPE, [OFTEN]), asked)[0]
+
+
+def heard_in(run: Path) -> Iterator[tuple[str, str]]:
+    """Utterances of test, and what the search of the run has read in each."""
+    for line in (run / "hypotheses" / "test-search.jsonl").read_text(encoding="utf-8").splitlines():
+        tree = json.loads(line)
+        yield tree["id"], tree["hypothesis"]
+
+
+def test_the_record_says_so_and_is_verified(once: Path, often: Path) -> None:
+    record, before = read_record(often), read_record(once)
+    assert record.search is not None and before.search is not None
+    assert (record.search.hearings, before.search.hearings) == (3, 1)
+    assert record.results == before.results  # greedy: heard once
+    assert record.search.priors != before.search.priors
+    report = verify(often, decode=True)
+    assert report.verdict == "verified", codes(report)
+    assert main(["show", str(often)]) == 0
+
+
+def test_what_hears_once_does_not_speak_of_it(once: Path) -> None:
+    """So records, recipes and bundles from before have the digests that they had."""
+    for path in ("record.json", "recipe.toml", "model/decoder.json"):
+        assert "hearings" not in (once / path).read_text(encoding="utf-8")
+
+
+def test_shown(often: Path, once: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, said in ((often, True), (once, False)):
+        assert main(["show", str(path)]) == 0
+        assert ("the mean of 3 hearings" in capsys.readouterr().out) is said
+
+
+def test_altered(often: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(often, tmp_path / "run"))
+    change_record(path / "record.json", lambda tree: tree["search"].update(hearings=2))
+    assert "search.hearings" in codes(verify(path))
+
+
+def test_transcribed_as_in_the_run(often: Path, once: Path) -> None:
+    """The model carries it: whoever transcribes by its search hears three times, and reads what the run has read."""
+    transcriber = Transcriber(often, device="cpu")
+    assert transcriber.hearings.count == 3
+    utterances = {each.id: each for each in read_manifest(often / "manifests" / "test.jsonl")}
+    for identity, text in heard_in(often):
+        assert transcriber(utterances[identity].audio_filepath).text == text
+    assert Transcriber(often, device="cpu", decoder="greedy").hearings.count == 1
+    assert Transcriber(once, device="cpu").hearings.count == 1
+
+
+def test_the_same_log_probs_whoever_hears(often: Path) -> None:
+    evaluator = Evaluator(often, workers=1)
+    expected = evaluator.log_probs("test", 3)
+    member = Member.of("it", often / "model", "beam", "none")
+    assert isinstance(member.engine, SeveralHearings)
+    transcriber = Transcriber(often, device="cpu")
+    for utterance, log_probs in zip(evaluator.utterances("test"), expected, strict=True):
+        (_, found), *_ = transcriber.hear(list(transcriber.pieces(0, utterance.audio_filepath)))
+        assert np.array_equal(found, log_probs)
+    assert any(
+        not np.array_equal(one, three)
+        for one, three in zip(evaluator.log_probs("test"), expected, strict=True)
+    )
+
+
+def test_an_estimator_of_confidence_knows_it(often: Path) -> None:
+    decoder = load_decoder(often / "model", load_bundle(often / "model"))
+    assert decoder.hearings == 3
+    assert described(decoder)["hearings"] == 3
+    assert "hearings" not in described(replace(decoder, hearings=1))
+
+
+def test_evaluated_as_a_step_of_its_own(often: Path, once: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, more in ((often, []), (once, ["--hearings", "3"])):
+        assert main(["evaluate", str(path), "--decoder", "beam", "--part", "test", "--json", *more]) == 0
+        found = json.loads(capsys.readouterr().out)["decoders"]
+        assert [each.get("hearings") for each in found][-2:] == [None, 3]
+        assert found[-1]["decoder"] == f"{found[-2]['decoder']}, 3 hearings"
+    for wrong in ("0", "17"):
+        assert main(["evaluate", str(once), "--decoder", "beam", "--hearings", wrong]) == 1
+        assert f"--hearings must be 1 to 16, got {wrong}" in capsys.readouterr().err
+    assert main(["evaluate", str(once), "--hearings", "3"]) == 1
+    assert "--hearings is for --decoder beam" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["decoder={}", OFTEN], 'hearings is for a search: set kind = "beam"'),
+        (["decoder.hearings=0"], "hearings"),
+        (["decoder.hearings=17"], "hearings"),
+        (
+            [OFTEN, "decoder.attention_weight=0.3", "decoder.tune=false", "model.attention_decoder.layers=1"],
+            "a mean of several has none",
+        ),
+    ],
+)
+def test_recipes_that_cannot_be(changes: list[str], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        changed(RECIPE, changes)
