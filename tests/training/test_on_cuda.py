@@ -29,7 +29,7 @@ from asr.training.steps import Turn
 
 pytestmark = pytest.mark.gpu
 
-# CUDA draws other numbers for dropout. On the CPU `grad` is what it was before it is clipped, on a device after it.
+# CUDA draws other numbers for dropout. What is clipped would carry a difference in one gradient into all.
 QUIET = miniature.recipe(train__utterances=1, model__dropout=0.0, train__clip=1e6)
 
 
