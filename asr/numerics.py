@@ -181,9 +181,6 @@ def _be_deterministic() -> None:
     backends.cudnn.deterministic = True
     # As torch.use_deterministic_algorithms(True, warn_only=True), which imports the compiler: 1.5 s.
     torch.set_deterministic_debug_mode("warn")
-    # Not besides: new tensors filled with NaN before anything is written to them. Nothing of ours reads one unwritten,
-    # and the fills were a tenth of a step's time (docs/gpu.md).
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def bfloat16(device: "torch.device") -> bool:

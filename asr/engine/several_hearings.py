@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from asr.engine.engine import Engine
+from asr.model.description import Description
 from asr.model.hearings import Hearings
 from asr.sound_file import Samples
 from asr.transcribe.hear import LogProbs
@@ -21,6 +22,8 @@ class SeveralHearings:
         return [self._hearings(waveform, self._engine) for waveform in waveforms]
 
 
-def hearing_often(engine: Engine, hearings: Hearings) -> Engine:
-    """The engine itself where it is to hear once."""
-    return engine if hearings.count == 1 else SeveralHearings(engine, hearings)
+def hearing_often(engine: Engine, count: int, described: Description) -> Engine:
+    """So often, by the model that is described; the engine itself where it is to hear once."""
+    if count == 1:
+        return engine
+    return SeveralHearings(engine, Hearings.of(count, described.front_end, described.model))

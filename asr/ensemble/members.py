@@ -23,7 +23,6 @@ from asr.evaluation.decode import AHEAD
 from asr.evaluation.matrix import named
 from asr.manifest import Utterance
 from asr.model.described import Described
-from asr.model.hearings import Hearings
 from asr.numerics import one_thread, warm_up
 from asr.scoring import Unit
 from asr.sound_file import Samples
@@ -62,9 +61,8 @@ class Member:
         decoder = which if described.description.decoder else "greedy"
         wanted = Wanted(words=True, decoder=decoder, confidence=ASKED[confidence])
         interpreter = interpreter_of(folder, described, wanted, 0.0, engine.name)
-        description = described.description
-        hearings = Hearings.of(interpreter.hearings, description.front_end, description.model)
-        return cls(name, described, hearing_often(engine, hearings), interpreter)
+        often = hearing_often(engine, interpreter.hearings, described.description)
+        return cls(name, described, often, interpreter)
 
     @property
     def sample_rate(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.decoding.averaging import average
-from asr.recipe import FrontEnd, Model
+from asr.recipe import FrontEnd, Model, samples_an_output
 from asr.sound_file import Samples
 
 LogProbs = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class Hearings:
     @classmethod
     def of(cls, count: int, front_end: FrontEnd, model: Model) -> Self:
         """So many by a model."""
-        return cls(count, front_end.hop_samples * model.frames_an_output)
+        return cls(count, samples_an_output(front_end, model))
 
     def __call__(self, waveform: Samples, hear: Hear) -> LogProbs:
         """(frames, tokens) log-probs of a (samples,) waveform: as many as when it is heard once, at the same times.

@@ -5,7 +5,14 @@ How it is read from TOML is in asr.recipe_file.
 
 from asr.recipe.corpus import Corpus, Tokenizer
 from asr.recipe.init import Init
-from asr.recipe.model import AttentionDecoder, Convolution, FrontEnd, Model, SelfAttention
+from asr.recipe.model import (
+    AttentionDecoder,
+    Convolution,
+    FrontEnd,
+    Model,
+    SelfAttention,
+    samples_an_output,
+)
 from asr.recipe.recipe import Numerics, Recipe
 from asr.recipe.result import Decoder, Hearings, Score
 from asr.recipe.risk import Risk
@@ -29,4 +36,5 @@ __all__ = [
     "SpecAugment",
     "Tokenizer",
     "Train",
+    "samples_an_output",
 ]

@@ -214,3 +214,8 @@ class Model(Frozen):
             found += apart / 2
             apart *= 2
         return found
+
+
+def samples_an_output(front_end: FrontEnd, model: Model) -> int:
+    """Samples from one frame of output to the next."""
+    return front_end.hop_samples * model.frames_an_output

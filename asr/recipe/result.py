@@ -12,8 +12,8 @@ def _is_one(hearings: object) -> bool:
     return hearings == 1
 
 
-# Not said where it is 1: recipes and bundles keep the digests that they had before there could be more.
 MOST_HEARINGS = 16
+# Not said where it is 1: recipes and bundles keep the digests that they had before there could be more.
 Hearings = Annotated[int, Field(ge=1, le=MOST_HEARINGS, exclude_if=_is_one)]
 
 

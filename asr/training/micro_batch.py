@@ -17,7 +17,7 @@ from asr.model.attention_decoder import tokens_over
 from asr.model.loss import ctc_losses, disagreement, frames_needed
 from asr.model.masking import Masks
 from asr.randomness import Draws
-from asr.recipe import Recipe
+from asr.recipe import Recipe, samples_an_output
 from asr.training.examples import Example, Examples
 from asr.training.risk import Expected, Risk
 from asr.training.windows import Windows, autocast, hear_in_windows
@@ -56,12 +56,7 @@ def _waveform(example: Example, recipe: Recipe, epoch: int) -> np.ndarray:
 
 def _least(target: Sequence[int], recipe: Recipe) -> int:
     """Samples that leave as many outputs as the tokens need."""
-    return frames_needed(list(target)) * samples_an_output(recipe)
-
-
-def samples_an_output(recipe: Recipe) -> int:
-    """Samples from one frame of output to the next."""
-    return recipe.front_end.hop_samples * recipe.model.frames_an_output
+    return frames_needed(list(target)) * samples_an_output(recipe.front_end, recipe.model)
 
 
 def windows_of(recipe: Recipe) -> Windows | None:
@@ -69,7 +64,7 @@ def windows_of(recipe: Recipe) -> Windows | None:
     train = recipe.train
     if not train.window_seconds:
         return None
-    samples = samples_an_output(recipe)
+    samples = samples_an_output(recipe.front_end, recipe.model)
     a_second = recipe.front_end.sample_rate / samples
     outputs = max(2, round(train.window_seconds * a_second))
     overlap = min(round(train.overlap_seconds * a_second), outputs - 1)

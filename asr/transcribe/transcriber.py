@@ -14,7 +14,6 @@ from asr.decoding.vocabulary import vocabulary_of
 from asr.engine.engine import Engine, load_engine
 from asr.engine.several_hearings import hearing_often
 from asr.model.described import Described
-from asr.model.hearings import Hearings
 from asr.safety.opened import opened_model
 from asr.sound_file import Samples
 from asr.transcribe.hear import LogProbs
@@ -98,7 +97,7 @@ class Transcriber:
             period = self.windows.grid / self.sample_rate
             centre = self.windows.centre / self.sample_rate
             self._interpreter = interpreter_of(folder, self.bundle, wanted, period, self._engine.name, centre)
-        self._engine = hearing_often(self._engine, self.hearings)
+        self._engine = hearing_often(self._engine, self.hearings, self.bundle.description)
         self._word_starts = vocabulary_of(self.bundle.tokenizer).word_starts
         self.segmentation = segmentation
         self._at_pauses = segmentation == "pauses" or (segmentation == "auto" and installed())
@@ -131,10 +130,9 @@ class Transcriber:
         return self._interpreter.asks_attention
 
     @property
-    def hearings(self) -> Hearings:
+    def hearings(self) -> int:
         """How often a stretch of audio is heard, as the model's search wants it."""
-        description = self.bundle.description
-        return Hearings.of(self._interpreter.hearings, description.front_end, description.model)
+        return self._interpreter.hearings
 
     @property
     def device(self) -> str:

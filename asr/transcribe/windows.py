@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.decoding.encoded import joined
-from asr.recipe import FrontEnd, Model
+from asr.recipe import FrontEnd, Model, samples_an_output
 from asr.sound_file import Samples
 
 WHOLE = 60.0  # seconds
@@ -38,7 +38,7 @@ class Windows:
     @classmethod
     def of(cls, front_end: FrontEnd, model: Model) -> Self:
         """For a model; lengths are rounded to its outputs."""
-        grid = front_end.hop_samples * model.frames_an_output
+        grid = samples_an_output(front_end, model)
         step, overlap = (
             max(1, round(seconds * front_end.sample_rate / grid)) * grid for seconds in (STEP, OVERLAP)
         )

@@ -81,12 +81,12 @@ def test_altered(often: Path, tmp_path: Path) -> None:
 def test_transcribed_as_in_the_run(often: Path, once: Path) -> None:
     """The model carries it: whoever transcribes by its search hears three times, and reads what the run has read."""
     transcriber = Transcriber(often, device="cpu")
-    assert transcriber.hearings.count == 3
+    assert transcriber.hearings == 3
     utterances = {each.id: each for each in read_manifest(often / "manifests" / "test.jsonl")}
     for identity, text in heard_in(often):
         assert transcriber(utterances[identity].audio_filepath).text == text
-    assert Transcriber(often, device="cpu", decoder="greedy").hearings.count == 1
-    assert Transcriber(once, device="cpu").hearings.count == 1
+    assert Transcriber(often, device="cpu", decoder="greedy").hearings == 1
+    assert Transcriber(once, device="cpu").hearings == 1
 
 
 def test_the_same_log_probs_whoever_hears(often: Path) -> None:

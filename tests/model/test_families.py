@@ -18,13 +18,13 @@ from asr.model.bundle import load_bundle, save_bundle, weights_digest
 from asr.model.padding import valid
 from asr.model.pyramid import joined
 from asr.randomness import Draws, torch_generator
-from asr.recipe import FrontEnd, Model, Recipe
+from asr.recipe import FrontEnd, Model, Recipe, samples_an_output
 from asr.recipe import Tokenizer as TokenizerSettings
 from asr.recipe_file import load_recipe, recipe_from_tree, to_toml
 from asr.tokenizer import build_tokenizer
 from asr.training.gradients import layer_of
 from asr.training.initial import refuse_unfit, take_over
-from asr.training.micro_batch import gradients, samples_an_output
+from asr.training.micro_batch import gradients
 from asr.transcribe.windows import Windows
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -78,7 +78,7 @@ def test_frame_rates_by_hand(
         },
         "test",
     )
-    assert samples_an_output(recipe) == 80 * output
+    assert samples_an_output(recipe.front_end, recipe.model) == 80 * output
     windows = Windows.of(FRONT_END, made)
     assert (windows.grid, windows.hop, windows.centre) == (80 * output, 80, 80 * centre)
     assert windows.step % windows.grid == windows.overlap % windows.grid == 0

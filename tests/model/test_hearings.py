@@ -1,17 +1,20 @@
 """Several hearings of one utterance: where each begins, what their mean is, and that nothing else changes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_bundle import write_bundle
 
 from asr.engine.several_hearings import SeveralHearings, hearing_often
 from asr.model.acoustic import new_model
+from asr.model.described import read_described
 from asr.model.hearings import Hearings
 from asr.model.inference import Inference
-from asr.recipe import Convolution, FrontEnd, Model
+from asr.recipe import Convolution, FrontEnd, Model, samples_an_output
 from asr.sound_file import Samples
 from asr.transcribe.hear import LogProbs, posteriors
 
@@ -47,7 +50,7 @@ def test_every_place_is_as_often_before_as_behind(count: int, samples: int) -> N
         assert len(each) == samples + 640
         places = [p for p in range(641) if np.array_equal(each[p : p + samples], waveform)]
         steps.append(min(abs(place - 320) for place in places))
-        assert min(places) >= 0 and steps[-1] <= 160
+        assert steps[-1] <= 160
     assert steps == steps[::-1]
 
 
@@ -96,20 +99,22 @@ class Counting:
 
     name, device, batched = "torch", "cpu", True
 
-    def __init__(self) -> None:
-        self.given: list[int] = []
+    def __init__(self, grid: int) -> None:
+        self.grid, self.given = grid, list[int]()
 
     def __call__(self, waveforms: Sequence[Samples]) -> list[LogProbs]:
         self.given.append(len(waveforms))
-        return [np.log(np.full((2 + len(each) // GRID, 2), 0.5, np.float32)) for each in waveforms]
+        return [np.log(np.full((len(each) // self.grid, 2), 0.5, np.float32)) for each in waveforms]
 
 
-def test_an_engine_hears_each_waveform_by_itself() -> None:
-    engine = Counting()
-    assert hearing_often(engine, Hearings(1, GRID)) is engine  # type: ignore[arg-type, comparison-overlap]
-    often = hearing_often(engine, Hearings(3, GRID))  # type: ignore[arg-type]
+def test_an_engine_hears_each_waveform_by_itself(tmp_path: Path) -> None:
+    described = read_described(write_bundle(tmp_path)).description
+    grid = samples_an_output(described.front_end, described.model)
+    engine = Counting(grid)
+    assert hearing_often(engine, 1, described) is engine  # type: ignore[arg-type, comparison-overlap]
+    often = hearing_often(engine, 3, described)  # type: ignore[arg-type]
     assert isinstance(often, SeveralHearings) and not often.batched
     assert (often.name, often.device) == ("torch", "cpu")
-    assert [len(each) for each in often([np.ones(GRID, np.float32), np.ones(5 * GRID, np.float32)])] == [3, 7]
+    assert [len(each) for each in often([np.ones(grid, np.float32), np.ones(5 * grid, np.float32)])] == [1, 5]
     assert engine.given == [3, 3]
     assert often([]) == []

@@ -15,10 +15,10 @@ from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel, new_model
 from asr.model.loss import frames_needed
 from asr.randomness import Draws
-from asr.recipe import Recipe
+from asr.recipe import Recipe, samples_an_output
 from asr.tokenizer import build_tokenizer
 from asr.training.examples import Example
-from asr.training.micro_batch import gradients, load, losses_of, samples_an_output, views_of
+from asr.training.micro_batch import gradients, load, losses_of, views_of
 from asr.training.selection import select
 
 TEXTS = [miniature.words_of(f"views-{number}") for number in range(3)]
@@ -98,7 +98,7 @@ def test_edges_leave_as_many_outputs_as_the_tokens_need(tmp_path: Path) -> None:
     model = new_model(recipe.front_end, recipe.model, tokenizer.size, seed=1).train()
     needed = frames_needed(tokenizer.encode(text.lower()))
     rate = recipe.front_end.sample_rate
-    samples = np.zeros((needed + 2) * samples_an_output(recipe), np.float32)
+    samples = np.zeros((needed + 2) * samples_an_output(recipe.front_end, recipe.model), np.float32)
     middle = len(samples) // 2
     samples[middle : middle + rate // 50] = 0.5
     path = tmp_path / "quiet.wav"
@@ -153,7 +153,7 @@ def test_utterances_that_are_too_tight_stay_by_themselves(tmp_path: Path) -> Non
 
     def spoken(outputs: int) -> list[Utterance]:
         rate, found = recipe.front_end.sample_rate, []
-        samples = (outputs - 1) * samples_an_output(recipe) + 1
+        samples = (outputs - 1) * samples_an_output(recipe.front_end, recipe.model) + 1
         for name in ("first", "second"):
             path = tmp_path / f"{name}-{outputs}.wav"
             soundfile.write(path, np.full(samples, 0.1, np.float32), rate, subtype="PCM_16")

@@ -194,18 +194,14 @@ class Averaged:
         from asr.engine.several_hearings import hearing_often
         from asr.ensemble.averaging import AveragedEngine
         from asr.ensemble.members import refuse_attention
-        from asr.model.hearings import Hearings
 
         likeness, (first, *others) = self._likeness(), self._members
         try:
             loaded = [load_engine(each.bundle, each.spec.engine, each.spec.device) for each in others]
             first.open()
             assert first.transcriber is not None  # it is open
-            often = first.transcriber.hearings.count  # by its search the mean is read
-            engines = [
-                hearing_often(engine, Hearings.of(often, of.description.front_end, of.description.model))
-                for of, engine in loaded
-            ]
+            often = first.transcriber.hearings  # by its search the mean is read
+            engines = [hearing_often(engine, often, described.description) for described, engine in loaded]
             refuse_attention(first.spec.model, first.transcriber.asks_attention)
         except AsrError as error:
             first.close()  # nothing is heard by it alone

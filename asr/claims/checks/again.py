@@ -43,6 +43,7 @@ def check_transcripts(evidence: Evidence, progress: Progress) -> Iterator[Findin
     torch.set_num_threads(1)
     front_end, network = bundle.description.front_end, bundle.description.model
     hearings = [Hearings.of(decoder.hearings, front_end, network) for decoder in decoders]
+    hear = partial(posteriors, bundle.model)
     rate = front_end.sample_rate
     for part in utterances:
         for done, u in enumerate(_shuffled(utterances[part]), 1):
@@ -52,9 +53,10 @@ def check_transcripts(evidence: Evidence, progress: Progress) -> Iterator[Findin
             except AudioError as error:
                 yield Finding("unreadable", f"{scored[0].file(part)}: {u.id}", "", "", str(error))
                 continue
+            heard = {often: often(audio.samples, hear) for often in dict.fromkeys(hearings)}
             for each, reader, often in zip(scored, readers, hearings, strict=True):
-                log_probs = often(audio.samples, partial(posteriors, bundle.model))
-                yield from _same_text(each.file(part), u.id, reader(log_probs).text, before[each.file(part)])
+                text = reader(heard[often]).text
+                yield from _same_text(each.file(part), u.id, text, before[each.file(part)])
 
 
 def _texts(evidence: Evidence, name: str) -> dict[str, str]:
