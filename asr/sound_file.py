@@ -28,6 +28,7 @@ from asr.media_file import MediaSound, may_read, needs_media
 from asr.shard_file import open_member, shard_of
 
 Samples = npt.NDArray[np.float32]
+NOTHING: Samples = np.zeros(0, np.float32)
 
 LOUDEST = (
     1e6  # of samples that are -1 to 1 by right; some files of floats have whole numbers of 16 or 20 bits

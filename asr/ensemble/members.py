@@ -14,7 +14,6 @@ from asr.decoding.averaging import Mean
 from asr.decoding.reader import GREEDY
 from asr.decoding.word_times import heard_words
 from asr.engine.engine import Engine, load_engine
-from asr.engine.several_hearings import hearing_often
 from asr.ensemble.averaging import Likeness
 from asr.ensemble.rover import Said
 from asr.ensemble.words import said_of
@@ -23,6 +22,7 @@ from asr.evaluation.decode import AHEAD
 from asr.evaluation.matrix import named
 from asr.manifest import Utterance
 from asr.model.described import Described
+from asr.model.hearings import Hearings
 from asr.numerics import one_thread, warm_up
 from asr.scoring import Unit
 from asr.sound_file import Samples
@@ -44,6 +44,7 @@ class Member:
     described: Described
     engine: Engine
     interpreter: Interpreter  # its reader is always there
+    hearings: Hearings  # as its interpreter wants them
 
     @classmethod
     def of(
@@ -61,8 +62,8 @@ class Member:
         decoder = which if described.description.decoder else "greedy"
         wanted = Wanted(words=True, decoder=decoder, confidence=ASKED[confidence])
         interpreter = interpreter_of(folder, described, wanted, 0.0, engine.name)
-        often = hearing_often(engine, interpreter.hearings, described.description)
-        return cls(name, described, often, interpreter)
+        front_end, model = described.description.front_end, described.description.model
+        return cls(name, described, engine, interpreter, Hearings.of(interpreter.hearings, front_end, model))
 
     @property
     def sample_rate(self) -> int:
@@ -74,6 +75,10 @@ class Member:
         """greedy, or beam for the search that it carries."""
         reader = self.interpreter.reader
         return "greedy" if reader is None or reader.name == GREEDY else "beam"
+
+    def hear(self, samples: Samples) -> LogProbs:
+        """Of one utterance at its sample rate."""
+        return self.hearings(samples, self.engine)
 
     def read(self, log_probs: LogProbs, version: str, unit: Unit) -> Transcribed:
         """Normalised words of log-probs that are its own, or of an average with its tokens."""
@@ -172,7 +177,7 @@ class Members:
         matrices, computing, said, reading = [], [], [], []
         for member in self.each:
             begun = thread_time()
-            matrices.append(member.engine([sounds[member.sample_rate]])[0])
+            matrices.append(member.hear(sounds[member.sample_rate]))
             computing.append(thread_time() - begun)
             begun = thread_time()
             said.append(member.read(matrices[-1], self.version, self.unit))

@@ -1,24 +1,41 @@
-"""One utterance, heard at several places: what is heard depends on where a recording begins, and ought not to.
+"""One utterance, heard several times: what is heard hangs on where a recording begins and ends, and ought not to.
 
 An output every 40 ms stands for what lies around its place. Begin 10 ms later, and all places are others: on AN4 one
 network of such outputs made 86 to 108 errors, by where the very same recordings were made to begin (docs/log.md). So
 an utterance can be heard several times, each time with its outputs a part of an output further along, evenly around
 where they are when it is heard once; their log-probs are averaged.
+
+A stretch of a long recording begins and ends at a pause, which may be one between two words: then what surrounds it
+belongs to it, and a network that normalises a whole and reads it both ways hears its part otherwise. So of four
+hearings one is in the company of what comes after it, and one of what was before. Where there is no company, edges are
+mirrored.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from asr.decoding.averaging import average
 from asr.recipe import FrontEnd, Model, samples_an_output
-from asr.sound_file import Samples
+from asr.sound_file import NOTHING, Samples
 
 LogProbs = npt.NDArray[np.float32]
 Hear = Callable[[Sequence[Samples]], list[LogProbs]]  # waveforms to their log-probs
+
+# Of one hearing after the other: in the company of what was before, of what comes after. Half of them alone were best
+# on development speakers, also of a network that has never learned from two utterances in a row (docs/long-audio.md).
+COMPANY = ((False, False), (False, True), (False, False), (True, False))
+
+
+class Placed(NamedTuple):
+    """A waveform within a longer one."""
+
+    samples: Samples
+    before: int  # outputs of the longer one that are before it
+    after: int  # and behind it
 
 
 @dataclass(frozen=True)
@@ -38,24 +55,43 @@ class Hearings:
         """So many by a model."""
         return cls(count, samples_an_output(front_end, model))
 
-    def __call__(self, waveform: Samples, hear: Hear) -> LogProbs:
+    def __call__(
+        self, waveform: Samples, hear: Hear, before: Samples = NOTHING, after: Samples = NOTHING
+    ) -> LogProbs:
         """(frames, tokens) log-probs of a (samples,) waveform: as many as when it is heard once, at the same times.
 
         Args:
             hear: gives the log-probs of several waveforms, all of one length.
+            before, after: (samples,) of the same recording, that some of several hearings are in the company of.
         """
         if self.count == 1:
             return hear([waveform])[0]
-        # One output more on either side is dropped: it is heard where the waveform was lengthened.
-        return average([log_probs[1:-1] for log_probs in hear(self.moved(waveform))], "log-probs")
+        placed = self.placed(waveform, before, after)
+        if len({len(each.samples) for each in placed}) == 1:
+            heard = hear([each.samples for each in placed])
+        else:
+            heard = [hear([each.samples])[0] for each in placed]
+        # What is beside the waveform is dropped: one output of mirrored sound at least.
+        own = [each[place.before : -place.after] for each, place in zip(heard, placed, strict=True)]
+        return average(own, "log-probs")
 
-    def moved(self, waveform: Samples) -> list[Samples]:
-        """The waveform, once for each hearing, two outputs longer: lengthened on both sides by its mirrored edges."""
+    def placed(self, waveform: Samples, before: Samples = NOTHING, after: Samples = NOTHING) -> list[Placed]:
+        """The waveform, once for each hearing, longer by whole outputs: by its company or by its mirrored edges."""
         middle = (self.count - 1) / 2
-        steps = [round((place - middle) * self.grid / self.count) for place in range(self.count)]
-        return [
-            np.pad(waveform, (self.grid + step, self.grid - step), mode="symmetric").astype(
-                np.float32, copy=False
-            )
-            for step in steps
-        ]
+        found = []
+        for number in range(self.count):
+            step = round((number - middle) * self.grid / self.count)
+            with_before, with_after = COMPANY[number % len(COMPANY)]
+            head, heads = self._ahead(waveform, before if with_before else NOTHING, step)
+            tail, tails = self._ahead(waveform[::-1], after[::-1] if with_after else NOTHING, -step)
+            samples = np.concatenate([head, waveform, tail[::-1]], dtype=np.float32)
+            found.append(Placed(samples, heads, tails))
+        return found
+
+    def _ahead(self, waveform: Samples, company: Samples, step: int) -> tuple[Samples, int]:
+        """What is put ahead of the waveform, and its number of outputs, than which it is `step` samples longer."""
+        outputs = (len(company) - step) // self.grid
+        if outputs >= 1:
+            return company[len(company) - (self.grid * outputs + step) :], outputs
+        size = self.grid + step
+        return np.pad(waveform, (size, 0), mode="symmetric")[:size], 1

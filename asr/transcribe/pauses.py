@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.sound_file import Samples
+from asr.sound_file import NOTHING, Samples
 from asr.transcribe.voice_activity import FRAME, VoiceActivity
 from asr.transcribe.windows import Windows
 
@@ -95,7 +95,7 @@ class _Cutting:
         self._brief, self._near, self._click = map(
             self._samples, (settings.brief, settings.near, settings.click)
         )
-        self._held: Samples = np.zeros(0, np.float32)
+        self._held: Samples = NOTHING
         self._first = 0  # place of the first sample that is held
         self._frames = 0  # of which the probability is known
         self._begin: int | None = None  # of the stretch that is not cut off yet
@@ -110,11 +110,11 @@ class _Cutting:
         yield from self._listen(self._listening(samples))
 
     def end(self) -> Iterator[Stretch]:
-        yield from self._listen(self._listening(np.zeros(0, np.float32), last=True))
+        yield from self._listen(self._listening(NOTHING, last=True))
         end = self._first + len(self._held)
         if self._begin is not None:
             yield from self._cut(min(end, self._spoken + self._after))
-        yield Stretch(np.zeros(0, np.float32), end, False, last=True)
+        yield Stretch(NOTHING, end, False, last=True)
 
     def _listen(self, probabilities: Iterable[float]) -> Iterator[Stretch]:
         for probability in probabilities:

@@ -8,7 +8,7 @@ short files make full batches with little padding, and a long file and its neigh
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asr.audio import Audio, Track, resample, resample_stream, stream_audio
 from asr.errors import AudioError
-from asr.sound_file import Samples
+from asr.sound_file import NOTHING, Samples
 from asr.transcribe.pauses import Stretch
 from asr.transcribe.transcript import Segmented
 from asr.transcribe.windows import Windows
@@ -27,6 +27,7 @@ SECONDS = 480.0  # of sound in a group
 FIRST, MOST = 16, 256  # pieces in the first group, which should be heard soon, and in any
 BATCH, BATCH_SECONDS = 32, 256.0  # pieces in a batch, and seconds with their padding
 CHANNELS = 64  # of an array, at most: with more it is (channels, samples)
+COMPANY = 4.0  # seconds of its neighbours that a stretch between two pauses may be heard with
 # Rows that take as long as what a batch costs beside its rows: weights are read for every frame.
 OVERHEAD = 4.0
 
@@ -42,6 +43,9 @@ class Piece:
     begin: int = 0  # samples of the file before it
     overlaps: bool = False  # with the next one, by `Windows.overlap` samples: its speech goes on there
     segmentation: Segmented = "whole"  # how the file is cut
+    # Sound of the stretches on either side, in whose company it may be heard (asr.model.hearings).
+    before: Samples = field(default_factory=lambda: NOTHING)
+    after: Samples = field(default_factory=lambda: NOTHING)
 
 
 Group = list[Piece]
@@ -57,14 +61,15 @@ def pieces_of(
     windows: Windows,
     pauses: Callable[[Iterable[Samples]], Iterator[Stretch]] | None = None,
     whole: bool = True,
+    company: bool = False,
 ) -> Iterator[Piece]:
     """At least one piece; an unreadable file ends with one that says why, and has no samples.
 
     Args:
         pauses: cuts sound into stretches with speech; None: windows, whatever is said.
         whole: what is not longer than `windows.whole` is not cut.
+        company: stretches between pauses come with sound of their neighbours.
     """
-    empty = np.zeros(0, np.float32)
     try:
         blocks = _blocks(source)
         head: list[Audio] = []
@@ -72,12 +77,16 @@ def pieces_of(
             head.append(block)
             if not whole or sum(part.seconds for part in head) * sample_rate > windows.whole:
                 rest = resample_stream(chain(head, blocks), sample_rate)
-                yield from _windows(file, rest, windows) if pauses is None else _stretches(file, pauses(rest))
+                if pauses is None:
+                    yield from _windows(file, rest, windows)
+                else:
+                    stretches = _stretches(file, pauses(rest))
+                    yield from _in_company(stretches, round(COMPANY * sample_rate)) if company else stretches
                 return
         samples = np.concatenate([part.samples for part in head])
         yield Piece(file, resample(samples, head[0].sample_rate, sample_rate), last=True)
     except AudioError as error:
-        yield Piece(file, empty, last=True, fault=error)
+        yield Piece(file, NOTHING, last=True, fault=error)
 
 
 def _windows(file: int, blocks: Iterable[Samples], windows: Windows) -> Iterator[Piece]:
@@ -97,6 +106,25 @@ def _stretches(file: int, stretches: Iterable[Stretch]) -> Iterator[Piece]:
             overlaps=stretch.overlaps,
             segmentation="pauses",
         )
+
+
+def _in_company(pieces: Iterator[Piece], most: int) -> Iterator[Piece]:
+    """Each with the sound of its neighbours that it does not overlap with, `most` samples of either; one piece late."""
+    before, held = NOTHING, None
+    while True:
+        try:
+            piece = next(pieces, None)
+        except AudioError:  # what was read before can be heard
+            if held is not None:
+                yield replace(held, before=before)
+            raise
+        if held is not None:
+            after = NOTHING if piece is None or held.overlaps else piece.samples[:most]
+            yield replace(held, before=before, after=after)
+            before = NOTHING if held.overlaps else held.samples[-most:]
+        if piece is None:
+            return
+        held = piece
 
 
 def read_ahead(

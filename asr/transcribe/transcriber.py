@@ -12,8 +12,8 @@ import numpy as np
 from asr.audio import Audio
 from asr.decoding.vocabulary import vocabulary_of
 from asr.engine.engine import Engine, load_engine
-from asr.engine.several_hearings import hearing_often
 from asr.model.described import Described
+from asr.model.hearings import Hearings
 from asr.safety.opened import opened_model
 from asr.sound_file import Samples
 from asr.transcribe.hear import LogProbs
@@ -97,7 +97,7 @@ class Transcriber:
             period = self.windows.grid / self.sample_rate
             centre = self.windows.centre / self.sample_rate
             self._interpreter = interpreter_of(folder, self.bundle, wanted, period, self._engine.name, centre)
-        self._engine = hearing_often(self._engine, self.hearings, self.bundle.description)
+        self._hearings = Hearings(self.hearings, self.windows.grid)
         self._word_starts = vocabulary_of(self.bundle.tokenizer).word_starts
         self.segmentation = segmentation
         self._at_pauses = segmentation == "pauses" or (segmentation == "auto" and installed())
@@ -190,16 +190,18 @@ class Transcriber:
         """
         pauses = self._pauses if self._at_pauses else None
         whole = self.segmentation != "pauses"
-        return pieces_of(number, source, self.sample_rate, self.windows, pauses, whole)
+        company = self.hearings > 1
+        return pieces_of(number, source, self.sample_rate, self.windows, pauses, whole, company)
 
     def hear(self, pieces: list[Piece]) -> Heard:
         """Log-probs of each piece, of any files, computed as one batch where that cannot change a transcript."""
-        waveforms = [piece.samples for piece in pieces if len(piece.samples)]
+        sound = [piece for piece in pieces if len(piece.samples)]
         if self._interpreter.alone:
-            heard = [self._engine([waveform])[0] for waveform in waveforms]
+            found = iter(
+                [self._hearings(each.samples, self._engine, each.before, each.after) for each in sound]
+            )
         else:
-            heard = self._engine(waveforms)
-        found = iter(heard)
+            found = iter(self._engine([each.samples for each in sound]))
         nothing: LogProbs = np.zeros((0, self.bundle.tokenizer.size), np.float32)
         return [(piece, next(found) if len(piece.samples) else nothing) for piece in pieces]
 

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import miniature
 import numpy as np
 import pytest
+import soundfile
 from searched import RECIPE, finished, options
+from spoken import Loud
 from tampering import change_record, codes
 
 from asr import Transcriber
+from asr.audio import Audio
+from asr.benchmark.systems.ensemble import EnsembleSpec
 from asr.claims.verify import verify
 from asr.cli.main import main
 from asr.confidence.way import described
 from asr.decoding.bundled import load_decoder
-from asr.engine.several_hearings import SeveralHearings
 from asr.ensemble.members import Member
 from asr.errors import RecipeError
 from asr.manifest import read_manifest
@@ -25,6 +29,8 @@ from asr.recipe_file import changed
 from asr.runs.evaluate import Evaluator
 from asr.runs.record import read_record
 from asr.runs.run import run
+from asr.sound_file import NOTHING
+from asr.transcribe import transcriber as module
 
 OFTEN = "decoder.hearings=3"
 
@@ -93,7 +99,7 @@ def test_the_same_log_probs_whoever_hears(often: Path) -> None:
     evaluator = Evaluator(often, workers=1)
     expected = evaluator.log_probs("test", 3)
     member = Member.of("it", often / "model", "beam", "none")
-    assert isinstance(member.engine, SeveralHearings)
+    assert member.hearings.count == 3
     transcriber = Transcriber(often, device="cpu")
     for utterance, log_probs in zip(evaluator.utterances("test"), expected, strict=True):
         (_, found), *_ = transcriber.hear(list(transcriber.pieces(0, utterance.audio_filepath)))
@@ -102,6 +108,53 @@ def test_the_same_log_probs_whoever_hears(often: Path) -> None:
         not np.array_equal(one, three)
         for one, three in zip(evaluator.log_probs("test"), expected, strict=True)
     )
+
+
+def test_an_average_of_models_hears_as_often(often: Path) -> None:
+    """As a system of a benchmark: a model with itself reads what it reads."""
+    member = {"kind": "attest", "model": often.name}
+    keys = {"how": "average", "members": tuple({"name": name, **member} for name in ("a", "b"))}
+    made = EnsembleSpec.model_validate({"name": "it", "kind": "ensemble", **keys}).system(often.parent)
+    made.open()
+    ours = Transcriber(often)
+    assert ours.hearings == 3
+    utterances = {each.id: each for each in read_manifest(often / "manifests" / "test.jsonl")}
+    for identity, text in list(heard_in(often))[:3]:
+        path = Path(utterances[identity].audio_filepath)
+        assert ours(path).text == text
+        assert made.hear(path).text == text
+    made.close()
+
+
+@pytest.fixture
+def loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A language of tones is no speech to a network that has learned voices."""
+    monkeypatch.setattr(module, "VoiceActivity", Loud)
+
+
+@pytest.mark.usefixtures("loud")
+def test_stretches_of_long_audio_are_heard_in_company(often: Path, once: Path, tmp_path: Path) -> None:
+    """Of three hearings one: with the stretch that comes next. However the sound is given."""
+    rate, quiet = miniature.RATE, np.zeros(2 * miniature.RATE)
+    parts = [miniature.speech(text, text) for text in ("YES GO ONE", "NO", "SEE YES")]
+    samples = np.concatenate([each for part in parts for each in (quiet, part)]).astype(np.float32)
+    transcriber = Transcriber(often, device="cpu", segmentation="pauses", words=True)
+    pieces = list(transcriber.pieces(0, Audio(samples, rate)))
+    spoken = [each for each in pieces if len(each.samples)]
+    assert len(spoken) == 3
+    alone = [replace(each, before=NOTHING, after=NOTHING) for each in spoken]
+    heard = [[found for _, found in transcriber.hear(each)] for each in (spoken, alone)]
+    assert [np.array_equal(*pair) for pair in zip(*heard, strict=True)] == [False, False, True]
+    assert [one.shape for one in heard[0]] == [one.shape for one in heard[1]]
+    whole = transcriber(Audio(samples, rate))
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, samples, rate, subtype="FLOAT")
+    assert transcriber(path) == whole
+    assert [found for _, found in transcriber.many([path, path], workers=2)] == [whole, whole]
+    assert " ".join(part.text for part in transcriber.stream(path)) == whole.text
+    for path, way in ((once, None), (often, "greedy")):
+        other = Transcriber(path, device="cpu", segmentation="pauses", decoder=way)  # type: ignore[arg-type]
+        assert not any(len(each.before) + len(each.after) for each in other.pieces(0, Audio(samples, rate)))
 
 
 def test_an_estimator_of_confidence_knows_it(often: Path) -> None:

@@ -1,20 +1,16 @@
 """Several hearings of one utterance: where each begins, what their mean is, and that nothing else changes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_bundle import write_bundle
 
-from asr.engine.several_hearings import SeveralHearings, hearing_often
 from asr.model.acoustic import new_model
-from asr.model.described import read_described
 from asr.model.hearings import Hearings
 from asr.model.inference import Inference
-from asr.recipe import Convolution, FrontEnd, Model, samples_an_output
+from asr.recipe import Convolution, FrontEnd, Model
 from asr.sound_file import Samples
 from asr.transcribe.hear import LogProbs, posteriors
 
@@ -31,31 +27,46 @@ GRID = 320  # samples: four frames of 10 ms at 8 kHz
 def test_where_they_begin_worked_out_by_hand() -> None:
     """An output is 8 samples: four hearings are 2 apart, so at 3 and 1 to either side of where it is heard once."""
     waveform = np.arange(1, 21, dtype=np.float32)
-    moved = Hearings(4, 8).moved(waveform)
-    assert [len(each) for each in moved] == [20 + 16] * 4
-    assert [int(np.flatnonzero(each[:-1] < each[1:])[-20:].min()) for each in moved] == [5, 7, 9, 11]
-    for each, before in zip(moved, (5, 7, 9, 11), strict=True):
-        assert each[before : before + 20].tolist() == waveform.tolist()
-        assert each[:before].tolist() == waveform[:before][::-1].tolist()
-        assert each[before + 20 :].tolist() == waveform[20 - (16 - before) :][::-1].tolist()
-        assert each.dtype == np.float32
+    placed = Hearings(4, 8).placed(waveform)
+    assert [(each.before, each.after) for each in placed] == [(1, 1)] * 4
+    for each, before in zip(placed, (5, 7, 9, 11), strict=True):
+        assert each.samples.tolist() == np.pad(waveform, (before, 16 - before), mode="symmetric").tolist()
+        assert each.samples.dtype == np.float32
 
 
-@given(st.integers(1, 9), st.integers(1, 700))
-def test_every_place_is_as_often_before_as_behind(count: int, samples: int) -> None:
-    """Also of a waveform that is shorter than what it is lengthened by."""
+def test_company_worked_out_by_hand() -> None:
+    """Of four hearings the second is in the company of what comes next, the last in that of what was before."""
+    waveform, before, after = (np.arange(n, n + 20, dtype=np.float32) for n in (100, 200, 300))
+    first, second, third, last = Hearings(4, 8).placed(waveform, before, after)
+    alone = Hearings(4, 8).placed(waveform)
+    assert first.samples.tolist() == alone[0].samples.tolist()
+    assert third.samples.tolist() == alone[2].samples.tolist()
+    # One before its place: 7 samples ahead; 17 behind are two outputs and that one sample, and 3 of the 20 are left.
+    assert (second.before, second.after) == (1, 2)
+    assert second.samples.tolist() == [*waveform[6::-1], *waveform, *after[:17]]
+    # Three behind it: 19 ahead are two outputs and those three, and 1 of the 20 is left.
+    assert (last.before, last.after) == (2, 1)
+    assert last.samples.tolist() == [*before[1:], *waveform, *waveform[:-6:-1]]
+
+
+@given(st.integers(1, 9), st.integers(1, 700), st.integers(0, 2000), st.integers(0, 2000))
+def test_every_place_is_as_often_before_as_behind(count: int, samples: int, before: int, after: int) -> None:
+    """Also of a waveform that is shorter than what it is lengthened by. There is one output or more on either side."""
     waveform = np.linspace(-1, 1, samples, dtype=np.float32)
-    steps = []
-    for each in Hearings(count, 320).moved(waveform):
-        assert len(each) == samples + 640
-        places = [p for p in range(641) if np.array_equal(each[p : p + samples], waveform)]
-        steps.append(min(abs(place - 320) for place in places))
-        assert steps[-1] <= 160
-    assert steps == steps[::-1]
+    sound = np.random.default_rng(samples).uniform(2, 3, before + after).astype(np.float32)
+    steps = [round((number - (count - 1) / 2) * 320 / count) for number in range(count)]
+    assert sorted(steps) == sorted(-step for step in steps)
+    placed = Hearings(count, 320).placed(waveform, sound[:before], sound[before:])
+    for each, step in zip(placed, steps, strict=True):
+        assert len(each.samples) == samples + 320 * (each.before + each.after)
+        assert min(each.before, each.after) >= 1
+        place = each.before * 320 + step
+        assert np.array_equal(each.samples[place : place + samples], waveform)
 
 
 def test_times_stay_where_they_are() -> None:
-    """A click in the middle of an output is heard in that output, whatever the number of hearings."""
+    """A click in the middle of an output is heard in that output, whatever the number of hearings, and the company's
+    are not."""
     waveform = np.zeros(GRID * 9, np.float32)
     waveform[GRID * 5 + GRID // 2] = 1.0
 
@@ -69,9 +80,11 @@ def test_times_stay_where_they_are() -> None:
         return found
 
     for count in (1, 2, 3, 4):
-        heard = Hearings(count, GRID)(waveform, loud)
-        assert heard.shape == (9, 2)
-        assert int(heard[:, 1].argmax()) == 5
+        for company in (0, GRID - 1, 5 * GRID, 7 * GRID + 3):
+            clicks = np.full(company, 1.0, np.float32)
+            heard = Hearings(count, GRID)(waveform, loud, clicks, clicks)
+            assert heard.shape == (9, 2)
+            assert np.flatnonzero(heard[:, 1] > np.log(0.5)).tolist() == [5]
 
 
 @pytest.mark.parametrize("samples", [1, 79, 80, 319, 320, 321, 4000, 9999])
@@ -88,33 +101,29 @@ def test_as_many_frames_as_of_one_hearing(samples: int) -> None:
     once, found = hear([waveform])[0], often(waveform, hear)
     assert found.shape == once.shape
     np.testing.assert_allclose(np.exp(found).sum(1), 1.0, rtol=1e-5)
-    mean = np.mean([hear([each])[0][1:-1] for each in often.moved(waveform)], axis=0)
+    mean = np.mean([hear([each.samples])[0][1:-1] for each in often.placed(waveform)], axis=0)
     mean -= np.log(np.exp(mean).sum(1, keepdims=True))
     np.testing.assert_allclose(found, mean, atol=1e-4)
     assert np.array_equal(Hearings.of(1, FRONT_END, MODEL)(waveform, hear), once)
 
 
-class Counting:
-    """An engine that tells how many waveforms it was given at once."""
+@pytest.mark.parametrize("samples", [1, 319, 4000])
+@pytest.mark.parametrize(("before", "after"), [(0, 700), (700, 0), (8_000, 3_333)])
+def test_company_by_a_real_network(samples: int, before: int, after: int) -> None:
+    """As many frames, of which those of the hearings alone are as they were; one hearing has no company."""
+    inference = Inference(new_model(FRONT_END, MODEL, 5, seed=1))
+    sound = np.random.default_rng(1).standard_normal(before + samples + after).astype(np.float32)
+    waveform, sides = sound[before : before + samples], (sound[:before], sound[before + samples :])
 
-    name, device, batched = "torch", "cpu", True
+    def hear(waveforms: Sequence[Samples]) -> list[LogProbs]:
+        return posteriors(inference, waveforms)
 
-    def __init__(self, grid: int) -> None:
-        self.grid, self.given = grid, list[int]()
-
-    def __call__(self, waveforms: Sequence[Samples]) -> list[LogProbs]:
-        self.given.append(len(waveforms))
-        return [np.log(np.full((len(each) // self.grid, 2), 0.5, np.float32)) for each in waveforms]
-
-
-def test_an_engine_hears_each_waveform_by_itself(tmp_path: Path) -> None:
-    described = read_described(write_bundle(tmp_path)).description
-    grid = samples_an_output(described.front_end, described.model)
-    engine = Counting(grid)
-    assert hearing_often(engine, 1, described) is engine  # type: ignore[arg-type, comparison-overlap]
-    often = hearing_often(engine, 3, described)  # type: ignore[arg-type]
-    assert isinstance(often, SeveralHearings) and not often.batched
-    assert (often.name, often.device) == ("torch", "cpu")
-    assert [len(each) for each in often([np.ones(grid, np.float32), np.ones(5 * grid, np.float32)])] == [1, 5]
-    assert engine.given == [3, 3]
-    assert often([]) == []
+    once, often = Hearings.of(1, FRONT_END, MODEL), Hearings.of(4, FRONT_END, MODEL)
+    assert np.array_equal(once(waveform, hear, *sides), hear([waveform])[0])
+    found = often(waveform, hear, *sides)
+    assert found.shape == often(waveform, hear).shape
+    assert not np.array_equal(found, often(waveform, hear))
+    whole = [hear([each.samples])[0][each.before :] for each in often.placed(waveform, *sides)]
+    mean = np.mean([each[: len(found)] for each in whole], axis=0)
+    mean -= np.log(np.exp(mean).sum(1, keepdims=True))
+    np.testing.assert_allclose(found, mean, atol=1e-4)

@@ -1,6 +1,7 @@
 """Pieces of sound, their groups and batches."""
 
 import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.audio import Audio, read_audio
+from asr.errors import AudioError
+from asr.sound_file import NOTHING
 from asr.transcribe import reading
+from asr.transcribe.pauses import Stretch
 from asr.transcribe.reading import Piece, batches_of, cheapest_batches, groups_of, pieces_of, read_ahead
 from asr.transcribe.windows import Windows
 
@@ -119,6 +123,53 @@ def test_what_is_wrong_far_back_ends_the_file(tmp_path: Path, monkeypatch: pytes
     assert all(part.fault is None and not part.last for part in good)
     assert end.last
     assert "sample 40000 is not a finite number" in str(end.fault)
+
+
+def stretches_of(*lengths: int, overlapping: int | None = None) -> list[Stretch]:
+    """Of so many samples, each with its own number in them, and the end of the file."""
+    found = [
+        Stretch(np.full(length, number, np.float32), 10 * number * RATE, number == overlapping, last=False)
+        for number, length in enumerate(lengths, 1)
+    ]
+    return [*found, Stretch(NOTHING, 100 * RATE, False, last=True)]
+
+
+def in_company(stretches: Iterable[Stretch], company: bool = True) -> list[Piece]:
+    sound = Audio(np.zeros(3 * RATE, np.float32), RATE)
+    return list(pieces_of(3, sound, RATE, WINDOWS, lambda _: iter(stretches), company=company))
+
+
+def test_stretches_come_with_their_neighbours() -> None:
+    most = int(reading.COMPANY * RATE)
+    found = in_company(stretches_of(50, most + 7, 30, 20, overlapping=3))
+    sides = [[(set(side.tolist()), len(side)) for side in (each.before, each.after)] for each in found]
+    nothing: tuple[set[float], int] = (set(), 0)
+    assert sides == [
+        [nothing, ({2.0}, most)],
+        [({1.0}, 50), ({3.0}, 30)],
+        [({2.0}, most), nothing],  # it overlaps with the next one, which is part of it
+        [nothing, nothing],
+        [({4.0}, 20), nothing],
+    ]
+    plain = in_company(stretches_of(50, most + 7, 30, 20, overlapping=3), company=False)
+    assert all(not len(each.before) and not len(each.after) for each in plain)
+    for one, other in zip(found, plain, strict=True):
+        assert np.array_equal(one.samples, other.samples)
+        assert (one.begin, one.overlaps, one.last) == (other.begin, other.overlaps, other.last)
+    assert [len(each.samples) for each in in_company(stretches_of())] == [0]
+
+
+def test_neighbours_are_those_of_what_was_read() -> None:
+    """Of a stretch that nothing came behind, since the file broke off."""
+
+    def broken() -> Iterator[Stretch]:
+        yield from stretches_of(50, 60)[:2]
+        raise AudioError("no more of it")
+
+    first, second, fault = in_company(broken())
+    assert (len(first.before), len(first.after)) == (0, 60)
+    assert (len(second.before), len(second.after)) == (50, 0)
+    assert str(fault.fault) == "no more of it" and fault.last
 
 
 def test_files_are_read_no_further_ahead_than_needed(tmp_path: Path) -> None:

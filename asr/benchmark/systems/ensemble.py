@@ -191,17 +191,15 @@ class Averaged:
 
         numerics.pin()
         from asr.engine.engine import load_engine
-        from asr.engine.several_hearings import hearing_often
         from asr.ensemble.averaging import AveragedEngine
         from asr.ensemble.members import refuse_attention
 
         likeness, (first, *others) = self._likeness(), self._members
         try:
             loaded = [load_engine(each.bundle, each.spec.engine, each.spec.device) for each in others]
+            engines = [engine for _, engine in loaded]
             first.open()
             assert first.transcriber is not None  # it is open
-            often = first.transcriber.hearings  # by its search the mean is read
-            engines = [hearing_often(engine, often, described.description) for described, engine in loaded]
             refuse_attention(first.spec.model, first.transcriber.asks_attention)
         except AsrError as error:
             first.close()  # nothing is heard by it alone

@@ -26,7 +26,7 @@ import numpy as np
 from asr.audio import resampler
 from asr.decoding.vocabulary import vocabulary_of
 from asr.errors import AudioError
-from asr.sound_file import Samples
+from asr.sound_file import NOTHING, Samples
 from asr.transcribe.live.place import place_to_cut
 from asr.transcribe.live.sound import RESAMPLING, Tail
 from asr.transcribe.live.update import Delay, Final, Partial, Update
@@ -150,7 +150,7 @@ class Live:
         """
         if self._finished:
             raise ValueError("the stream is finished already")
-        updates = self._take(np.zeros(0, np.float32), last=True)
+        updates = self._take(NOTHING, last=True)
         self._finished = True
         if self._is_open():
             updates.append(self._end(self._sound.end))

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from asr.errors import AsrError
-from asr.sound_file import Samples
+from asr.sound_file import NOTHING, Samples
 from asr.transcribe.voice_activity import FRAME, Probabilities, VoiceActivity, installed
 
 # Probabilities: of the first frame of speech, and that the next ones must not fall below.
@@ -76,7 +76,7 @@ class EnergyGate:
 class _Gate:
     def __init__(self, sample_rate: int) -> None:
         self._rate, self._frames = sample_rate, 0
-        self._held: Samples = np.zeros(0, np.float32)
+        self._held: Samples = NOTHING
         self._levels = deque([USUAL], maxlen=round(MEMORY / FRAME))
 
     def __call__(self, samples: Samples, last: bool = False) -> Probabilities:
