@@ -49,6 +49,19 @@ def test_company_worked_out_by_hand() -> None:
     assert last.samples.tolist() == [*before[1:], *waveform, *waveform[:-6:-1]]
 
 
+@pytest.mark.parametrize("samples", [1, 8, 20, 100, 1_000])
+def test_hearings_in_long_company_have_few_lengths(samples: int) -> None:
+    """Multiples of sixteen outputs, as long as they can be; what is near is in them."""
+    waveform, company = np.zeros(samples, np.float32), np.arange(1, 401, dtype=np.float32)
+    _, second, _, last = Hearings(4, 8).placed(waveform, company, company)
+    for each in (second, last):
+        assert (samples // 8 + each.before + each.after) % 16 == 0
+    assert second.before == last.after == 1
+    assert min(second.after, last.before) >= 400 // 8 - 16
+    assert second.samples[-8 * second.after - 1 :].tolist() == company[: 8 * second.after + 1].tolist()
+    assert last.samples[: 8 * last.before + 3].tolist() == company[-8 * last.before - 3 :].tolist()
+
+
 @given(st.integers(1, 9), st.integers(1, 700), st.integers(0, 2000), st.integers(0, 2000))
 def test_every_place_is_as_often_before_as_behind(count: int, samples: int, before: int, after: int) -> None:
     """Also of a waveform that is shorter than what it is lengthened by. There is one output or more on either side."""

@@ -31,7 +31,7 @@ from asr.transcribe.live.place import place_to_cut
 from asr.transcribe.live.sound import RESAMPLING, Tail
 from asr.transcribe.live.update import Delay, Final, Partial, Update
 from asr.transcribe.live.voice import LEAST, Spoken, Voice, voice_of
-from asr.transcribe.reading import Piece
+from asr.transcribe.reading import COMPANY, Piece
 from asr.transcribe.recording import SURELY
 from asr.transcribe.transcript import Word
 from asr.transcribe.voice_activity import FRAME
@@ -95,6 +95,7 @@ class Live:
         self._begin: int | None = None  # of the utterance that is open, in samples of the model
         self._from = 0  # where its hearing begins: after a cut, before its beginning
         self._ended = 0  # the utterance before it
+        self._before = NOTHING  # sound of that one, in whose company this one may be heard
         self._heard_to = 0  # what the last partial has heard
         self._due = 0  # the next one, not before
         self._fed = 0  # samples at `sample_rate`
@@ -201,6 +202,8 @@ class Live:
         end = self._sound.end_of_noise(begin, min(end, now))
         heard = self._listen_again(end)
         self._ended = end
+        if self._transcriber.hearings > 1:
+            self._before = self._sound.between(begin, end)[-self._samples(COMPANY) :].copy()
         text, words = self._read(heard, begin, end)
         return Final(text, words, begin / self._rate, end / self._rate, pause=True)
 
@@ -237,7 +240,9 @@ class Live:
 
     def _listen_again(self, end: int) -> "LogProbs":
         """(frames, tokens) from `_from` to there."""
-        piece = Piece(0, self._sound.between(self._from, end), last=True)
+        whole = self._from == self._begin  # else it is in the company of what was before the cut
+        before = self._before if whole else NOTHING
+        piece = Piece(0, self._sound.between(self._from, end), last=True, before=before)
         return self._hear([piece])[0][1]
 
     def _read(self, heard: "LogProbs", begin: int, end: int) -> tuple[str, tuple[Word, ...]]:

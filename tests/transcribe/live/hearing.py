@@ -53,11 +53,15 @@ class Local:
     windows = Windows(60 * RATE, 12 * RATE, 4 * RATE, GRID, GRID)
     bundle = SimpleNamespace(tokenizer=TOKENIZER)
 
-    def __init__(self) -> None:
+    def __init__(self, hearings: int = 1) -> None:
+        self.hearings = hearings
         self.seconds: list[float] = []  # of each piece that was heard
+        self.before: list[np.ndarray] = []  # what each was in the company of
 
     def hear(self, pieces: list[Piece]) -> list[tuple[Piece, Any]]:
         self.seconds += [len(piece.samples) / RATE for piece in pieces]
+        self.before += [piece.before for piece in pieces]
+        assert not any(len(piece.after) for piece in pieces)  # nobody knows it
         return [(piece, log_probs(piece.samples)) for piece in pieces]
 
     def recording(self) -> Recording:

@@ -19,6 +19,7 @@ from asr.errors import AsrError, AudioError
 from asr.transcribe.live import live as live_module
 from asr.transcribe.live.live import CONTEXT, LEAD, TRAIL, Delay, Final, Live, Partial, Update
 from asr.transcribe.live.sound import RESAMPLING
+from asr.transcribe.reading import COMPANY
 
 # Text and the seconds of silence behind it.
 spoken = st.lists(
@@ -91,6 +92,40 @@ def test_digital_silence_is_not_heard() -> None:
     first, second = finals(play(local(), cut(np.concatenate(parts), [100])))
     assert (first.start, first.end) == (pytest.approx(0.216), pytest.approx(0.736 - GAP))
     assert (second.start, second.end) == (pytest.approx(1.696), pytest.approx(2.016 - GAP))
+
+
+def test_an_utterance_is_heard_in_the_company_of_the_one_before() -> None:
+    """By a model whose search hears several times: partials and finals of all but the first utterance; not what comes
+    after a cut, which has its own company."""
+    parts = [
+        hiss(0.5),
+        sound_of("abc "),
+        hiss(1.0),
+        sound_of("dad " * 9),
+        hiss(1.0),
+        sound_of("a "),
+        hiss(1.0),
+    ]
+    samples = np.concatenate(parts)
+    model = Local(hearings=4)
+    found = finals(play(Live(model, voice=Loud(), longest=2.0), cut(samples, [100])))  # type: ignore[arg-type]
+    assert texts(found) == f"abc {'dad ' * 9}a"
+    assert [final.pause for final in found][:2] == [True, False]
+    places = [(round(final.start * RATE), round(final.end * RATE)) for final in found]
+    first, rest = (samples[slice(*places[number])].tobytes() for number in (0, -2))
+    heard = [side.tobytes() for side in model.before]
+    changes = [side for number, side in enumerate(heard) if number == 0 or side != heard[number - 1]]
+    assert changes == [b"", first, b"", rest]
+    once = Local()
+    assert finals(play(Live(once, voice=Loud(), longest=2.0), cut(samples, [100]))) == found  # type: ignore[arg-type]
+    assert not any(len(side) for side in once.before)
+
+
+def test_company_is_short() -> None:
+    model = Local(hearings=2)
+    samples = np.concatenate([sound_of("abcd " * 25), hiss(1.0), sound_of("a "), hiss(1.0)])
+    play(Live(model, voice=Loud(), longest=16.0), cut(samples, [500]))  # type: ignore[arg-type]
+    assert {len(side) / RATE for side in model.before} == {0.0, COMPANY}
 
 
 def test_finals_come_after_the_pause_and_partials_before() -> None:
