@@ -32,6 +32,7 @@ from asr.files import write_json
 from asr.runs.environment import read_environment
 from asr.scoring import score
 from asr.transcribe.hear import LogProbs
+from asr.transcribe.reading import Piece
 from asr.transcribe.transcriber import Transcriber
 
 SPEAKERS = {"choose": ("jackson", "nicolas", "theo"), "report": ("george", "lucas", "yweweler")}
@@ -51,7 +52,8 @@ class Heard:
         hop = transcriber.windows.hop
         for one in utterances:
             samples = resample(one.audio.samples, one.audio.sample_rate, transcriber.sample_rate)
-            self.log_probs += transcriber._engine([samples])
+            ((_, heard),) = transcriber.hear([Piece(0, samples, last=True)])
+            self.log_probs.append(heard)
             self.sounds.append(Sound(powers(samples, hop), hop / transcriber.sample_rate))
 
     @property

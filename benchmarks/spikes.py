@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _heard(member, samples):  # type: ignore[no-untyped-def]
-    result = member.interpreter.reader(member.engine([samples])[0])
+    result = member.interpreter.reader(member.hear(samples))
     return result.best.tokens, result.best.frames
 
 

@@ -12,10 +12,8 @@ import numpy.typing as npt
 
 from asr.decoding.averaging import Mean, average
 from asr.decoding.vocabulary import Vocabulary, vocabulary_of
-from asr.engine.engine import Engine
 from asr.errors import EnsembleError
 from asr.model.described import Described
-from asr.sound_file import Samples
 from asr.tokenizer import BLANK
 from asr.transcribe.hear import LogProbs
 from asr.transcribe.windows import Windows
@@ -59,23 +57,6 @@ class Likeness:
         """In the tokens of the first. Arguments and errors are those of `average`, with the tokens of each model."""
         pairs = zip(matrices, self.columns, strict=True)
         return average([matrix[:, columns] for matrix, columns in pairs], mean)
-
-
-class AveragedEngine:
-    """Several engines as one (asr.engine.engine.Engine). Each waveform is computed by itself: what else is in a batch
-    changes last bits, and there is no telling beforehand which frames of a mean are close calls."""
-
-    batched = False
-
-    def __init__(self, engines: Sequence[Engine], likeness: Likeness, mean: Mean) -> None:
-        self._engines, self._likeness, self._mean = tuple(engines), likeness, mean
-        self.name, self.device = self._engines[0].name, self._engines[0].device
-
-    def __call__(self, waveforms: Sequence[Samples]) -> list[LogProbs]:
-        return [
-            self._likeness.average([engine([waveform])[0] for engine in self._engines], self._mean)
-            for waveform in waveforms
-        ]
 
 
 def _pace(model: Described) -> tuple[int, float, float]:

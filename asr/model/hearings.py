@@ -26,10 +26,10 @@ LogProbs = npt.NDArray[np.float32]
 Hear = Callable[[Sequence[Samples]], list[LogProbs]]  # waveforms to their log-probs
 
 # Of one hearing after the other: in the company of what was before, of what comes after. Half of them alone were best
-# on development speakers, also of a network that has never learned from two utterances in a row (docs/long-audio.md).
-COMPANY = ((False, False), (False, True), (False, False), (True, False))
-# Outputs: company is cut so that hearings are multiples of it. Else nearly every one would have a length of its own,
-# and oneDNN keeps kernels for each of the last 1,024: two hours of audio took 200 MB more.
+# on development speakers, also of a network that has never learned from two utterances in a row (docs/log.md).
+IN_COMPANY = ((False, False), (False, True), (False, False), (True, False))
+# Outputs: long company is cut so that a hearing is a multiple of it, but for a part of an output. Else nearly every one
+# would have a length of its own, and oneDNN keeps kernels for the last 1,024: two hours of audio took 200 MB more.
 EVEN = 16
 
 
@@ -37,8 +37,8 @@ class Placed(NamedTuple):
     """A waveform within a longer one."""
 
     samples: Samples
-    before: int  # outputs of the longer one that are before it
-    after: int  # and behind it
+    heads: int  # outputs of the longer one that are before it
+    tails: int  # and behind it
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,18 @@ class Hearings:
 
         Args:
             hear: gives the log-probs of several waveforms, all of one length.
-            before, after: (samples,) of the same recording, that some of several hearings are in the company of.
+            before, after: (samples,) of the same recording, in whose company it is in some of several hearings.
         """
         if self.count == 1:
             return hear([waveform])[0]
         placed = self.placed(waveform, before, after)
-        if len({len(each.samples) for each in placed}) == 1:
-            heard = hear([each.samples for each in placed])
-        else:
-            heard = [hear([each.samples])[0] for each in placed]
-        # What is beside the waveform is dropped: one output of mirrored sound at least.
-        own = [each[place.before : -place.after] for each, place in zip(heard, placed, strict=True)]
-        return average(own, "log-probs")
+        heard: list[LogProbs] = []
+        for length in {len(each.samples): None for each in placed}:  # in their order; a set has none
+            alike = [each for each in placed if len(each.samples) == length]
+            found = hear([each.samples for each in alike])
+            # What is beside the waveform is dropped: one output of mirrored sound at least.
+            heard += [one[each.heads : -each.tails] for one, each in zip(found, alike, strict=True)]
+        return average(heard, "log-probs")
 
     def placed(self, waveform: Samples, before: Samples = NOTHING, after: Samples = NOTHING) -> list[Placed]:
         """The waveform, once for each hearing, longer by whole outputs: by its company or by its mirrored edges."""
@@ -84,13 +84,13 @@ class Hearings:
         found = []
         for number in range(self.count):
             step = round((number - middle) * self.grid / self.count)
-            with_before, with_after = COMPANY[number % len(COMPANY)]
+            with_before, with_after = IN_COMPANY[number % len(IN_COMPANY)]
             company = before if with_before else NOTHING, after if with_after else NOTHING
             heads, tails = self._outputs(company[0], step), self._outputs(company[1], -step)
             spare = (heads + len(waveform) // self.grid + tails) % EVEN
-            if with_before and heads > spare:
+            if with_before and heads - spare >= EVEN:
                 heads -= spare
-            elif with_after and tails > spare:
+            elif with_after and tails - spare >= EVEN:
                 tails -= spare
             head = self._ahead(waveform, company[0], self.grid * heads + step)
             tail = self._ahead(waveform[::-1], company[1][::-1], self.grid * tails - step)[::-1]

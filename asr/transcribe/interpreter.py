@@ -40,9 +40,9 @@ class Interpreter:
     @property
     def alone(self) -> bool:
         """Whether what it makes depends on more than the best token of each frame: then the last bits matter, and each
-        stretch has to be heard by itself."""
+        stretch has to be heard by itself, as it also has where it is heard several times."""
         searching = self.reader is not None and self.reader.name != GREEDY
-        return searching or self.estimator is not None
+        return searching or self.estimator is not None or self.hearings > 1
 
     @property
     def asks_attention(self) -> bool:

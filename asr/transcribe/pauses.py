@@ -25,7 +25,7 @@ BLOCK = 1.0  # seconds that are taken at a time: what is given may be minutes
 
 @dataclass(frozen=True)
 class Stretch:
-    """Sound to be heard as one."""
+    """Sound to be heard as one; or none, where the recording ends or nobody has spoken for `PauseSettings.far`."""
 
     samples: Samples
     begin: int  # samples of the file before it
@@ -47,6 +47,7 @@ class PauseSettings:
     least: float = 0.5  # seconds of a stretch before it
     brief: float = 0.25  # seconds of speech below which (a click, a breath) it is no stretch by itself
     near: float = 0.8  # seconds of quiet within which it belongs to what comes next
+    far: float = 5.0  # seconds without speech after which what comes has nothing to do with what was before
     click: float = 0.1  # seconds of speech below which it is none at all, if nothing is near
 
 
@@ -69,7 +70,8 @@ class Pauses:
         self._settings = settings or PauseSettings()
 
     def __call__(self, blocks: Iterable[Samples]) -> Iterator[Stretch]:
-        """The stretches of one recording, in order. The last one has no samples: the recording ends where it is."""
+        """The stretches of one recording, in order. The last one has no samples: the recording ends where it is. Nor
+        has one that says, as soon as it is known, that what comes next is far from what was before."""
         cutting = _Cutting(self._activity, self._rate, self._windows, self._settings)
         size = round(BLOCK * self._rate)
         for block in blocks:
@@ -101,6 +103,8 @@ class _Cutting:
         self._begin: int | None = None  # of the stretch that is not cut off yet
         self._spoken = 0  # up to where there was speech in it
         self._speech = 0  # samples of speech in it
+        self._far = self._samples(settings.far)
+        self._told = True  # that nobody has spoken for so long, or nothing was said yet
         self._ended = False  # whether a pause follows on it, of which it may have a part
         self._continued = False  # whether it overlaps with the stretch before it
         self._dips: list[tuple[int, int]] = []  # short pauses within it
@@ -155,6 +159,9 @@ class _Cutting:
             self._dips = []
         if self._begin is None:
             self._drop(start)
+            if not self._told and end - self._spoken >= self._far:
+                self._told = True
+                yield Stretch(NOTHING, end, False, last=False)
 
     def _shorten(self, end: int) -> Iterator[Stretch]:
         """Cuts the stretch off where it gets too long."""
@@ -184,6 +191,7 @@ class _Cutting:
         click = self._ended and self._speech < self._click and not self._continued
         if (len(sound) and not click) or self._continued or overlaps:
             yield Stretch(samples[first:last].copy(), begin + first, overlaps, last=False)
+            self._told = False
         self._begin = None
         self._drop(begin + self._windows.step if overlaps else end)
 

@@ -8,7 +8,7 @@ short files make full batches with little padding, and a long file and its neigh
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -80,8 +80,8 @@ def pieces_of(
                 if pauses is None:
                     yield from _windows(file, rest, windows)
                 else:
-                    stretches = _stretches(file, pauses(rest))
-                    yield from _in_company(stretches, round(COMPANY * sample_rate)) if company else stretches
+                    most = round(COMPANY * sample_rate) if company else 0
+                    yield from _stretches(file, pauses(rest), most)
                 return
         samples = np.concatenate([part.samples for part in head])
         yield Piece(file, resample(samples, head[0].sample_rate, sample_rate), last=True)
@@ -96,35 +96,44 @@ def _windows(file: int, blocks: Iterable[Samples], windows: Windows) -> Iterator
         begin += windows.step
 
 
-def _stretches(file: int, stretches: Iterable[Stretch]) -> Iterator[Piece]:
-    for stretch in stretches:
-        yield Piece(
-            file,
-            stretch.samples,
-            stretch.last,
-            begin=stretch.begin,
-            overlaps=stretch.overlaps,
-            segmentation="pauses",
-        )
+def _stretches(file: int, stretches: Iterator[Stretch], most: int) -> Iterator[Piece]:
+    for stretch, before, after in _in_company(stretches, most):
+        if len(stretch.samples) or stretch.last:
+            yield Piece(
+                file,
+                stretch.samples,
+                stretch.last,
+                begin=stretch.begin,
+                overlaps=stretch.overlaps,
+                segmentation="pauses",
+                before=before,
+                after=after,
+            )
 
 
-def _in_company(pieces: Iterator[Piece], most: int) -> Iterator[Piece]:
-    """Each with the sound of its neighbours that it does not overlap with, `most` samples of either; one piece late."""
+def _in_company(stretches: Iterator[Stretch], most: int) -> Iterator[tuple[Stretch, Samples, Samples]]:
+    """Each with the sound of its neighbours that it does not overlap with, `most` samples of either.
+
+    So each waits for the next one, or for the empty one that says that nobody has spoken for long.
+    """
+    if not most:
+        yield from ((stretch, NOTHING, NOTHING) for stretch in stretches)
+        return
     before, held = NOTHING, None
     while True:
         try:
-            piece = next(pieces, None)
-        except AudioError:  # what was read before can be heard
+            stretch = next(stretches, None)
+        except Exception:  # whatever it is: what was read before can be heard
             if held is not None:
-                yield replace(held, before=before)
+                yield held, before, NOTHING
             raise
         if held is not None:
-            after = NOTHING if piece is None or held.overlaps else piece.samples[:most]
-            yield replace(held, before=before, after=after)
+            after = NOTHING if held.overlaps or stretch is None else stretch.samples[:most]
+            yield held, before, after
             before = NOTHING if held.overlaps else held.samples[-most:]
-        if piece is None:
+        if stretch is None:
             return
-        held = piece
+        held = stretch
 
 
 def read_ahead(

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, overload
 
@@ -98,6 +99,8 @@ class Transcriber:
             centre = self.windows.centre / self.sample_rate
             self._interpreter = interpreter_of(folder, self.bundle, wanted, period, self._engine.name, centre)
         self._hearings = Hearings(self.hearings, self.windows.grid)
+        self._others: tuple[Engine, ...] = ()  # that hear with it, and how all that is heard becomes one
+        self._average: Callable[[list[LogProbs]], LogProbs] = itemgetter(0)
         self._word_starts = vocabulary_of(self.bundle.tokenizer).word_starts
         self.segmentation = segmentation
         self._at_pauses = segmentation == "pauses" or (segmentation == "auto" and installed())
@@ -112,7 +115,7 @@ class Transcriber:
     @property
     def batched(self) -> bool:
         """Whether `hear` computes its pieces as one batch; otherwise one by one, which is no quicker than alone."""
-        return self._engine.batched and not self._interpreter.alone
+        return self._engine.batched and not self._each_alone
 
     @property
     def engine(self) -> EngineName:
@@ -145,10 +148,18 @@ class Transcriber:
         other._interpreter = replace(self._interpreter, estimator=None)
         return other
 
-    def with_engine(self, change: Callable[[Engine], Engine]) -> Self:
-        """The same way to read what another engine computes, of the same tokens and pace: that given for this one's."""
+    def together_with(self, engines: Sequence[Engine], average: Callable[[list[LogProbs]], LogProbs]) -> Self:
+        """The same way to read what this one's engine and others hear, averaged.
+
+        Each piece of sound is heard by itself: what else is in a batch changes last bits, and which frames of an
+        average are close calls is not known beforehand.
+
+        Args:
+            engines: of models of the same pace.
+            average: of the log-probs of one piece by each engine, this one's own first; in its tokens.
+        """
         other = copy(self)
-        other._engine = change(self._engine)
+        other._others, other._average = tuple(engines), average
         return other
 
     def __call__(self, audio: Sound) -> Transcript:
@@ -196,14 +207,23 @@ class Transcriber:
     def hear(self, pieces: list[Piece]) -> Heard:
         """Log-probs of each piece, of any files, computed as one batch where that cannot change a transcript."""
         sound = [piece for piece in pieces if len(piece.samples)]
-        if self._interpreter.alone:
-            found = iter(
-                [self._hearings(each.samples, self._engine, each.before, each.after) for each in sound]
-            )
+        if self._each_alone:
+            found = iter([self._hear_alone(each) for each in sound])
         else:
             found = iter(self._engine([each.samples for each in sound]))
         nothing: LogProbs = np.zeros((0, self.bundle.tokenizer.size), np.float32)
         return [(piece, next(found) if len(piece.samples) else nothing) for piece in pieces]
+
+    @property
+    def _each_alone(self) -> bool:
+        return self._interpreter.alone or bool(self._others)
+
+    def _hear_alone(self, piece: Piece) -> LogProbs:
+        heard = [
+            self._hearings(piece.samples, engine, piece.before, piece.after)
+            for engine in (self._engine, *self._others)
+        ]
+        return self._average(heard)
 
     def recording(self, words: bool = True) -> Recording:
         """Puts one file together: give it each piece with its log-probs, in order.

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,17 +20,20 @@ from asr.benchmark.systems.ensemble import EnsembleSpec
 from asr.claims.verify import verify
 from asr.cli.main import main
 from asr.confidence.way import described
+from asr.decoding.averaging import average
 from asr.decoding.bundled import load_decoder
 from asr.ensemble.members import Member
 from asr.errors import RecipeError
 from asr.manifest import read_manifest
 from asr.model.bundle import load_bundle
+from asr.model.hearings import Hearings
 from asr.recipe_file import changed
 from asr.runs.evaluate import Evaluator
 from asr.runs.record import read_record
 from asr.runs.run import run
-from asr.sound_file import NOTHING
+from asr.sound_file import NOTHING, Samples
 from asr.transcribe import transcriber as module
+from asr.transcribe.hear import LogProbs
 
 OFTEN = "decoder.hearings=3"
 
@@ -108,6 +111,35 @@ def test_the_same_log_probs_whoever_hears(often: Path) -> None:
         not np.array_equal(one, three)
         for one, three in zip(evaluator.log_probs("test"), expected, strict=True)
     )
+
+
+def test_together_with_others(often: Path) -> None:
+    """Each model's hearings are averaged first, and then the models: as an ensemble does it that is no benchmark's."""
+    transcriber = Transcriber(often, device="cpu")
+    own = transcriber._engine
+
+    def other(waveforms: Sequence[Samples]) -> list[LogProbs]:
+        return [average([np.roll(each, 1, axis=1)], "log-probs") for each in own(waveforms)]
+
+    def mean(heard: list[LogProbs]) -> LogProbs:
+        return average(heard, "probabilities")
+
+    both = transcriber.together_with([other], mean)  # type: ignore[list-item]
+    samples = miniature.speech("YES GO ONE", "a").astype(np.float32)
+    (piece,) = transcriber.pieces(0, Audio(samples, miniature.RATE))
+    ((_, found),) = both.hear([piece])
+    hearings = Hearings(3, transcriber.windows.grid)
+    assert np.array_equal(found, mean([hearings(samples, own), hearings(samples, other)]))
+    turned = hearings(
+        samples, lambda waves: [mean([*pair]) for pair in zip(own(waves), other(waves), strict=True)]
+    )
+    assert np.abs(found - turned).max() > 0.01
+    assert not both.batched and len(both.hear([piece, piece])) == 2
+    assert (both.engine, both.device) == (transcriber.engine, transcriber.device)
+    greedy = Transcriber(often, device="cpu", decoder="greedy")
+    assert greedy.batched and not greedy.together_with([other], mean).batched  # type: ignore[list-item]
+    ((_, once),) = greedy.together_with([other], mean).hear([piece])  # type: ignore[list-item]
+    assert np.array_equal(once, mean([*own([samples]), *other([samples])]))
 
 
 def test_an_average_of_models_hears_as_often(often: Path) -> None:

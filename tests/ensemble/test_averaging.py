@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_bundle import write_bundle
 
 from asr.decoding.averaging import Mean, average
-from asr.ensemble.averaging import AveragedEngine, Likeness
+from asr.ensemble.averaging import Likeness
 from asr.errors import EnsembleError
 from asr.model.described import Described, read_described
 from asr.recipe import Convolution
@@ -123,26 +123,3 @@ def test_shapes_that_differ() -> None:
         average([np.zeros((2, 3)), np.zeros((3, 3))], "probabilities")
     with pytest.raises(ValueError, match="of one shape"):
         average([], "probabilities")
-
-
-class Fixed:
-    """An engine that hears the same in everything, and counts how much it is given at once."""
-
-    name, device, batched = "torch", "cpu", True
-
-    def __init__(self, probabilities: list[list[float]]) -> None:
-        self.log_probs = np.log(probabilities).astype(np.float32)
-        self.batches: list[int] = []
-
-    def __call__(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        self.batches.append(len(waveforms))
-        return [self.log_probs] * len(waveforms)
-
-
-def test_an_averaged_engine_takes_one_at_a_time(model: Described) -> None:
-    one, other = Fixed([[0.9, 0.1]]), Fixed([[0.5, 0.5]])
-    likeness = Likeness((np.array([0, 1]), np.array([0, 1])))
-    engine = AveragedEngine([one, other], likeness, "probabilities")  # type: ignore[list-item]
-    found = engine([np.zeros(1, np.float32)] * 3)
-    assert [np.exp(each).tolist() for each in found] == [[[pytest.approx(0.7), pytest.approx(0.3)]]] * 3
-    assert one.batches == other.batches == [1, 1, 1]

@@ -28,7 +28,7 @@ def test_where_they_begin_worked_out_by_hand() -> None:
     """An output is 8 samples: four hearings are 2 apart, so at 3 and 1 to either side of where it is heard once."""
     waveform = np.arange(1, 21, dtype=np.float32)
     placed = Hearings(4, 8).placed(waveform)
-    assert [(each.before, each.after) for each in placed] == [(1, 1)] * 4
+    assert [(each.heads, each.tails) for each in placed] == [(1, 1)] * 4
     for each, before in zip(placed, (5, 7, 9, 11), strict=True):
         assert each.samples.tolist() == np.pad(waveform, (before, 16 - before), mode="symmetric").tolist()
         assert each.samples.dtype == np.float32
@@ -42,10 +42,10 @@ def test_company_worked_out_by_hand() -> None:
     assert first.samples.tolist() == alone[0].samples.tolist()
     assert third.samples.tolist() == alone[2].samples.tolist()
     # One before its place: 7 samples ahead; 17 behind are two outputs and that one sample, and 3 of the 20 are left.
-    assert (second.before, second.after) == (1, 2)
+    assert (second.heads, second.tails) == (1, 2)
     assert second.samples.tolist() == [*waveform[6::-1], *waveform, *after[:17]]
     # Three behind it: 19 ahead are two outputs and those three, and 1 of the 20 is left.
-    assert (last.before, last.after) == (2, 1)
+    assert (last.heads, last.tails) == (2, 1)
     assert last.samples.tolist() == [*before[1:], *waveform, *waveform[:-6:-1]]
 
 
@@ -55,11 +55,20 @@ def test_hearings_in_long_company_have_few_lengths(samples: int) -> None:
     waveform, company = np.zeros(samples, np.float32), np.arange(1, 401, dtype=np.float32)
     _, second, _, last = Hearings(4, 8).placed(waveform, company, company)
     for each in (second, last):
-        assert (samples // 8 + each.before + each.after) % 16 == 0
-    assert second.before == last.after == 1
-    assert min(second.after, last.before) >= 400 // 8 - 16
-    assert second.samples[-8 * second.after - 1 :].tolist() == company[: 8 * second.after + 1].tolist()
-    assert last.samples[: 8 * last.before + 3].tolist() == company[-8 * last.before - 3 :].tolist()
+        assert (samples // 8 + each.heads + each.tails) % 16 == 0
+    assert second.heads == last.tails == 1
+    assert min(second.tails, last.heads) >= 400 // 8 - 16
+    assert second.samples[-8 * second.tails - 1 :].tolist() == company[: 8 * second.tails + 1].tolist()
+    assert last.samples[: 8 * last.heads + 3].tolist() == company[-8 * last.heads - 3 :].tolist()
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 15, 16])
+@pytest.mark.parametrize("samples", [80, 100, 112, 240])
+def test_short_company_stays_whole(samples: int, outputs: int) -> None:
+    """One brief word may be all that there is: nothing of it is cut off for the sake of the length."""
+    waveform, company = np.zeros(samples, np.float32), np.ones(8 * outputs + 3, np.float32)
+    _, second, _, last = Hearings(4, 8).placed(waveform, company, company)
+    assert (second.tails, last.heads) == (outputs, outputs)
 
 
 @given(st.integers(1, 9), st.integers(1, 700), st.integers(0, 2000), st.integers(0, 2000))
@@ -71,9 +80,9 @@ def test_every_place_is_as_often_before_as_behind(count: int, samples: int, befo
     assert sorted(steps) == sorted(-step for step in steps)
     placed = Hearings(count, 320).placed(waveform, sound[:before], sound[before:])
     for each, step in zip(placed, steps, strict=True):
-        assert len(each.samples) == samples + 320 * (each.before + each.after)
-        assert min(each.before, each.after) >= 1
-        place = each.before * 320 + step
+        assert len(each.samples) == samples + 320 * (each.heads + each.tails)
+        assert min(each.heads, each.tails) >= 1
+        place = each.heads * 320 + step
         assert np.array_equal(each.samples[place : place + samples], waveform)
 
 
@@ -136,7 +145,7 @@ def test_company_by_a_real_network(samples: int, before: int, after: int) -> Non
     found = often(waveform, hear, *sides)
     assert found.shape == often(waveform, hear).shape
     assert not np.array_equal(found, often(waveform, hear))
-    whole = [hear([each.samples])[0][each.before :] for each in often.placed(waveform, *sides)]
+    whole = [hear([each.samples])[0][each.heads :] for each in often.placed(waveform, *sides)]
     mean = np.mean([each[: len(found)] for each in whole], axis=0)
     mean -= np.log(np.exp(mean).sum(1, keepdims=True))
     np.testing.assert_allclose(found, mean, atol=1e-4)

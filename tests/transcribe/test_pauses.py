@@ -40,6 +40,19 @@ def cut(samples: np.ndarray, spans: Sequence[tuple[int, int]], block: int = 10_0
     return list(Pauses(Knowing(spans), RATE, WINDOWS)(blocks))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("quiet", "told"), [(4_900, False), (5_200, True), (60_000, True)])
+def test_nobody_speaks_for_long(quiet: int, told: bool) -> None:
+    """Said once, after five seconds without speech; not before the first stretch, nor again at the end of the file."""
+    spans, end = spans_of([(9_000, 1_000), (quiet, 1_000)])
+    found = cut(numbered(end + 1_000), spans)
+    empty = [each for each in found[:-1] if not len(each.samples)]
+    assert [len(each.samples) > 0 for each in found] == [True, *[False] * told, True, False]
+    assert all(not each.last and 5_000 <= each.begin - spans[0][1] < 5_032 for each in empty)
+    blocks = iter(np.split(numbered(end + 1_000), range(1_000, end + 1_000, 1_000)))
+    first = next(Pauses(Knowing(spans), RATE, WINDOWS)(blocks))  # type: ignore[arg-type]
+    assert len(first.samples) and first.begin == found[0].begin
+
+
 @settings(deadline=None, max_examples=50)
 @given(turns, st.integers(0, 2_000), st.integers(1, 5_000))
 def test_speech_is_heard_once_and_pauses_are_not(
@@ -159,7 +172,9 @@ def test_little_is_held(spans: list[tuple[int, int]], monkeypatch: pytest.Monkey
     for stretch in Pauses(Knowing(spans), RATE, WINDOWS)(blocks):  # type: ignore[arg-type]
         stretches += 1
         heard += len(stretch.samples)
-    assert stretches == [1, 1_200, 1_001][(len(spans) > 0) + (len(spans) > 1)]
+    assert (
+        stretches == [1, 1_200, 1_002][(len(spans) > 0) + (len(spans) > 1)]
+    )  # the end, and much quiet before it
     window = WINDOWS.step + WINDOWS.overlap
     assert most <= window + round(pauses.BLOCK * RATE) + 32 + 300
 

@@ -159,17 +159,57 @@ def test_stretches_come_with_their_neighbours() -> None:
     assert [len(each.samples) for each in in_company(stretches_of())] == [0]
 
 
-def test_neighbours_are_those_of_what_was_read() -> None:
-    """Of a stretch that nothing came behind, since the file broke off."""
+@pytest.mark.parametrize("error", [AudioError, RuntimeError])
+def test_what_was_read_before_it_broke_off_is_heard(error: type[Exception]) -> None:
+    """Whatever it was: of the stretch before it nothing comes behind."""
 
     def broken() -> Iterator[Stretch]:
         yield from stretches_of(50, 60)[:2]
-        raise AudioError("no more of it")
+        raise error("no more of it")
 
-    first, second, fault = in_company(broken())
+    pieces = pieces_of(
+        3, Audio(np.zeros(3 * RATE, np.float32), RATE), RATE, WINDOWS, lambda _: broken(), company=True
+    )
+    first, second = itertools.islice(pieces, 2)
     assert (len(first.before), len(first.after)) == (0, 60)
     assert (len(second.before), len(second.after)) == (50, 0)
-    assert str(fault.fault) == "no more of it" and fault.last
+    if error is AudioError:
+        (fault,) = pieces
+        assert str(fault.fault) == "no more of it" and fault.last
+    else:
+        with pytest.raises(error, match="no more of it"):
+            next(pieces)
+
+
+def test_what_is_far_is_no_company_and_is_not_waited_for() -> None:
+    """An empty stretch says so, at once; it is no piece."""
+    first, second, last = stretches_of(50, 60)
+    far = Stretch(NOTHING, 15 * RATE, False, last=False)
+    found = in_company([first, far, second, last])
+    assert [(len(each.samples), len(each.before), len(each.after)) for each in found[:2]] == [
+        (50, 0, 0),
+        (60, 0, 0),
+    ]
+    assert [each.last for each in found] == [False, False, True]
+    taken: list[Stretch] = []
+
+    def watched() -> Iterator[Stretch]:
+        for stretch in (first, far, second, last):
+            taken.append(stretch)
+            yield stretch
+
+    sound = Audio(np.zeros(3 * RATE, np.float32), RATE)
+    for company, needed in ((True, 2), (False, 1)):
+        taken.clear()
+        assert (
+            len(next(pieces_of(3, sound, RATE, WINDOWS, lambda _: watched(), company=company)).samples) == 50
+        )
+        assert len(taken) == needed
+    assert [len(each.samples) for each in in_company([first, far, second, last], company=False)] == [
+        50,
+        60,
+        0,
+    ]
 
 
 def test_files_are_read_no_further_ahead_than_needed(tmp_path: Path) -> None:

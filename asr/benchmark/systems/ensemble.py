@@ -191,7 +191,6 @@ class Averaged:
 
         numerics.pin()
         from asr.engine.engine import load_engine
-        from asr.ensemble.averaging import AveragedEngine
         from asr.ensemble.members import refuse_attention
 
         likeness, (first, *others) = self._likeness(), self._members
@@ -204,12 +203,12 @@ class Averaged:
         except AsrError as error:
             first.close()  # nothing is heard by it alone
             raise HearingError(str(error)) from None
-        first.transcriber = first.transcriber.with_engine(
-            lambda own: AveragedEngine([own, *engines], likeness, self._spec.mean)
+        first.transcriber = first.transcriber.together_with(
+            engines, lambda heard: likeness.average(heard, self._spec.mean)
         )
 
     def hear(self, path: Path) -> Answer:
-        return self._members[0].hear(path)  # with the engine that averages, from `open` on
+        return self._members[0].hear(path)  # together with the others, from `open` on
 
     def close(self) -> None:
         for member in self._members:

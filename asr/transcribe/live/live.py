@@ -203,7 +203,7 @@ class Live:
         heard = self._listen_again(end)
         self._ended = end
         if self._transcriber.hearings > 1:
-            self._before = self._sound.between(begin, end)[-self._samples(COMPANY) :].copy()
+            self._before = self._sound.between(self._from, end)[-self._samples(COMPANY) :].copy()
         text, words = self._read(heard, begin, end)
         return Final(text, words, begin / self._rate, end / self._rate, pause=True)
 
