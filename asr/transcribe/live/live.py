@@ -9,8 +9,8 @@
 The model reads in both directions, so what it makes of a word depends on what comes after it. Therefore the utterance
 that is open is heard again and again, from its beginning, and what is found is a `Partial`. After a pause it is heard
 once more, and that is `Final`. An utterance that gets too long is cut where nothing is heard between two words, and
-what comes after the cut is heard with some of what was before it: so a hearing never costs more than that of `longest`
-seconds, and memory is bounded.
+what comes after the cut is heard with some of what was before it: so what a hearing costs is bounded, and so is memory.
+Where a model's search hears several times, some of these are in the company of the utterance before.
 
 What is final is a function of the sound alone: not of the chunks in which it came, nor of the partials, which are left
 out where computing takes too long. So agreement between successive partials, after which others commit a text, is not
@@ -31,6 +31,7 @@ from asr.transcribe.live.place import place_to_cut
 from asr.transcribe.live.sound import RESAMPLING, Tail
 from asr.transcribe.live.update import Delay, Final, Partial, Update
 from asr.transcribe.live.voice import LEAST, Spoken, Voice, voice_of
+from asr.transcribe.pauses import PauseSettings
 from asr.transcribe.reading import COMPANY, Piece
 from asr.transcribe.recording import SURELY
 from asr.transcribe.transcript import Word
@@ -181,6 +182,8 @@ class Live:
             lead = max(self._spoken.begun - self._samples(LEAD), self._ended)
             self._begin = self._from = self._sound.begin_of_noise(lead, self._spoken.begun)
             self._due = self._spoken.begun + self._samples(self.interval)
+            if self._spoken.begun - self._ended >= self._samples(PauseSettings.far):
+                self._before = NOTHING
             self._heard_to = self._begin
 
     def _is_open(self) -> bool:

@@ -127,6 +127,14 @@ def test_an_utterance_is_heard_in_the_company_of_the_one_before() -> None:
     assert not any(len(side) for side in once.before)
 
 
+@pytest.mark.parametrize(("pause", "together"), [(4.0, True), (6.0, False)])
+def test_what_was_long_ago_is_no_company(pause: float, together: bool) -> None:
+    model = Local(hearings=4)
+    samples = np.concatenate([sound_of("abcd "), hiss(pause), sound_of("a "), hiss(1.0)])
+    assert len(finals(play(Live(model, voice=Loud()), cut(samples, [500])))) == 2  # type: ignore[arg-type]
+    assert any(len(side) for side in model.before) is together
+
+
 def test_company_is_short() -> None:
     model = Local(hearings=4)
     samples = np.concatenate([sound_of("abcd " * 25), hiss(1.0), sound_of("a "), hiss(1.0)])
