@@ -148,7 +148,11 @@ class _Mended(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = offset + (0, self._position, self._size)[whence]
+        """Before the beginning, where headers that lie send libsndfile, there is nothing: it stays where it is, as a
+        file on disk does. An error could not get through libsndfile, and would be printed."""
+        place = offset + (0, self._position, self._size)[whence]
+        if place >= 0:
+            self._position = place
         return self._position
 
     def readinto(self, buffer: Any) -> int:

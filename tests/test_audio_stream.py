@@ -1,6 +1,8 @@
 """Sound in blocks: the same samples as at once, whatever the format and the rates."""
 
 import io
+import random
+import sys
 import tempfile
 from pathlib import Path
 
@@ -110,6 +112,39 @@ def test_a_mended_file_is_as_if_it_were_on_disk(
             assert mended.read(count) == bytes(copy[at : at + count])
         mended.seek(0)
         assert mended.read() == bytes(copy)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "W64", "RF64", "CAF", "AU"])
+def test_a_damaged_stream_is_the_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Headers that lie send libsndfile anywhere, also before the beginning: the error is that of the file on disk, and
+    nothing is printed."""
+    printed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    good = io.BytesIO()
+    soundfile.write(good, 0.1 * np.sin(np.arange(4_000) / 9), 8_000, format=kind, subtype="PCM_16")
+    draw = random.Random(3)
+    path = tmp_path / "damaged"
+    faults = 0
+    for _ in range(300):
+        content = bytearray(good.getvalue())
+        for place in draw.sample(range(120), 3):
+            content[place] = draw.choice((0, 127, 128, 255, draw.randrange(256)))
+        path.write_bytes(content)
+        on_disk, streamed = (heard(source) for source in (path, io.BytesIO(content)))
+        assert streamed == on_disk
+        faults += isinstance(on_disk, str)
+    assert faults > 30
+    assert printed == []
+
+
+def heard(source: Path | io.BytesIO) -> list[tuple[int, bytes]] | str:
+    """All of it, or what is wrong with it, whatever its name."""
+    try:
+        return [(block.sample_rate, block.samples.tobytes()) for block in stream_audio(source)]
+    except AudioError as error:
+        return str(error).removeprefix(str(source)).removeprefix("the stream")
 
 
 class Forward(io.BytesIO):
