@@ -35,6 +35,7 @@ LOUDEST = (
 )
 _BLOCK = 1 << 20  # frames read at a time: a header that lies about its length cannot ask for all the memory
 _MP3_FRAME = 1152  # samples; encoders disagree on whether the header frame counts, so one may be missing
+_FARTHEST = (1 << 63) - 1  # that a place in a file can be
 _AGAIN = "get the file again from where it came from, or leave it out"
 
 
@@ -70,7 +71,7 @@ def _opened(stream: io.FileIO | io.BufferedReader, extent: Extent, name: str) ->
         return MediaSound(stream, extent.container, name)
     stream.seek(0)
     if extent.mend is not None:
-        source: Any = io.BufferedReader(_Mended(stream, *extent.mend))
+        source: Any = _Buffered(_Mended(stream, *extent.mend))
     elif isinstance(stream, io.FileIO):
         # By descriptor, since libsndfile guesses from the name where the content says nothing: any text that
         # is called x.vox would be sound.
@@ -107,7 +108,7 @@ def _view(stream: BinaryIO, name: str) -> io.BufferedReader:
         )
     if stream.seek(0, io.SEEK_END) == 0:
         raise AudioError(f"{name}: empty (0 bytes); {_AGAIN}")
-    return io.BufferedReader(_Mended(stream, slice(0, 0), b""))
+    return _Buffered(_Mended(stream, slice(0, 0), b""))
 
 
 def _refuse_what_is_no_file(path: Path, name: str) -> None:
@@ -130,6 +131,19 @@ def _refuse_what_is_no_file(path: Path, name: str) -> None:
         raise AudioError(f"{name}: the file is empty (0 bytes); {_AGAIN}")
 
 
+class _Buffered(io.BufferedReader):
+    """Goes nowhere where no place can be, as a descriptor does: headers that lie send libsndfile there. An error could
+    not get through libsndfile; it would be printed."""
+
+    def __init__(self, mended: "_Mended") -> None:
+        super().__init__(mended)
+        self._size = mended.size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        place = offset + (0, self.tell(), self._size)[whence]
+        return super().seek(place) if 0 <= place <= _FARTHEST else self.tell()
+
+
 class _Mended(io.RawIOBase):
     """A file with some bytes put in: as it were on disk, without a copy of it in memory."""
 
@@ -138,7 +152,7 @@ class _Mended(io.RawIOBase):
         self._begin, self._rest = place.start, place.stop  # of the bytes that are replaced
         self._end = place.start + len(replacement)
         self._shift = self._end - place.stop
-        self._size = stream.seek(0, io.SEEK_END) + self._shift
+        self.size = stream.seek(0, io.SEEK_END) + self._shift
         self._position = 0
 
     def readable(self) -> bool:
@@ -148,15 +162,13 @@ class _Mended(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Before the beginning, where headers that lie send libsndfile, there is nothing: it stays where it is, as a
-        file on disk does. An error could not get through libsndfile, and would be printed."""
-        place = offset + (0, self._position, self._size)[whence]
-        if place >= 0:
-            self._position = place
+        self._position = offset + (0, self._position, self.size)[whence]
         return self._position
 
     def readinto(self, buffer: Any) -> int:
         position, wanted = self._position, len(buffer)
+        if position >= self.size:  # the stream itself may not be able to go there
+            return 0
         if self._begin <= position < self._end:
             found = self._replacement[position - self._begin :][:wanted]
         else:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from asr.audio import Audio, Shape, Track, read_audio, resample, resample_stream, shape_of, stream_audio
 from asr.errors import AudioError
-from asr.sound_file import _Mended
+from asr.sound_file import _Mended, _view
 
 FORMATS = [
     ("WAV", "PCM_16"),
@@ -123,14 +123,20 @@ def test_a_damaged_stream_is_the_damaged_file(
     printed: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", printed.append)
     good = io.BytesIO()
-    soundfile.write(good, 0.1 * np.sin(np.arange(4_000) / 9), 8_000, format=kind, subtype="PCM_16")
+    soundfile.write(good, 0.1 * np.sin(np.arange(30_000) / 9), 8_000, format=kind, subtype="PCM_16")
     draw = random.Random(3)
     path = tmp_path / "damaged"
     faults = 0
-    for _ in range(300):
+    for number in range(300):
         content = bytearray(good.getvalue())
-        for place in draw.sample(range(120), 3):
-            content[place] = draw.choice((0, 127, 128, 255, draw.randrange(256)))
+        if number % 2:
+            for place in draw.sample(range(120), 3):
+                content[place] = draw.choice((0, 127, 128, 255, draw.randrange(256)))
+        else:  # a size of 64 bits
+            place = draw.randrange(4, 112)
+            content[place : place + 8] = draw.choice(
+                (b"\x7f" + b"\xff" * 7, b"\xff" * 7 + b"\x7f", draw.randbytes(8))
+            )
         path.write_bytes(content)
         on_disk, streamed = (heard(source) for source in (path, io.BytesIO(content)))
         assert streamed == on_disk
@@ -145,6 +151,18 @@ def heard(source: Path | io.BytesIO) -> list[tuple[int, bytes]] | str:
         return [(block.sample_rate, block.samples.tobytes()) for block in stream_audio(source)]
     except AudioError as error:
         return str(error).removeprefix(str(source)).removeprefix("the stream")
+
+
+@pytest.mark.parametrize(
+    ("offset", "whence"), [(-5, 0), (-100_000, 1), (-50_001, 2), (1 << 63, 0), (1 << 63, 2)]
+)
+def test_a_view_stays_where_no_place_can_be(offset: int, whence: int) -> None:
+    view = _view(io.BytesIO(bytes(range(256)) * 195), "a")
+    assert view.read(10) == bytes(range(10))
+    assert view.seek(offset, whence) == view.tell() == 10
+    assert view.read(2) == bytes([10, 11])
+    assert view.seek(1 << 62) == 1 << 62
+    assert view.read(2) == b""
 
 
 class Forward(io.BytesIO):

@@ -104,7 +104,8 @@ class _Cutting:
         self._spoken = 0  # up to where there was speech in it
         self._speech = 0  # samples of speech in it
         self._far = self._samples(settings.far)
-        self._told = True  # that nobody has spoken for so long, or nothing was said yet
+        self._said = 0  # up to where there was speech in the last stretch
+        self._told = True  # that this is long ago, or there was none yet
         self._ended = False  # whether a pause follows on it, of which it may have a part
         self._continued = False  # whether it overlaps with the stretch before it
         self._dips: list[tuple[int, int]] = []  # short pauses within it
@@ -159,7 +160,7 @@ class _Cutting:
             self._dips = []
         if self._begin is None:
             self._drop(start)
-            if not self._told and end - self._spoken >= self._far:
+            if not self._told and end - self._said >= self._far:
                 self._told = True
                 yield Stretch(NOTHING, end, False, last=False)
 
@@ -191,7 +192,7 @@ class _Cutting:
         click = self._ended and self._speech < self._click and not self._continued
         if (len(sound) and not click) or self._continued or overlaps:
             yield Stretch(samples[first:last].copy(), begin + first, overlaps, last=False)
-            self._told = False
+            self._said, self._told = self._spoken, False
         self._begin = None
         self._drop(begin + self._windows.step if overlaps else end)
 

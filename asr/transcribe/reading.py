@@ -114,7 +114,8 @@ def _stretches(file: int, stretches: Iterator[Stretch], most: int) -> Iterator[P
 def _in_company(stretches: Iterator[Stretch], most: int) -> Iterator[tuple[Stretch, Samples, Samples]]:
     """Each with the sound of its neighbours that it does not overlap with, `most` samples of either.
 
-    So each waits for the next one, or for the empty one that says that nobody has spoken for long.
+    So each waits for the next one, unless it overlaps with that, or for the empty one that says that nobody has spoken
+    for long.
     """
     if not most:
         yield from ((stretch, NOTHING, NOTHING) for stretch in stretches)
@@ -128,12 +129,15 @@ def _in_company(stretches: Iterator[Stretch], most: int) -> Iterator[tuple[Stret
                 yield held, before, NOTHING
             raise
         if held is not None:
-            after = NOTHING if held.overlaps or stretch is None else stretch.samples[:most]
-            yield held, before, after
-            before = NOTHING if held.overlaps else held.samples[-most:]
+            yield held, before, NOTHING if stretch is None else stretch.samples[:most]
+            before, held = held.samples[-most:], None
         if stretch is None:
             return
-        held = stretch
+        if stretch.overlaps:
+            yield stretch, before, NOTHING
+            before = NOTHING
+        else:
+            held = stretch
 
 
 def read_ahead(

@@ -129,6 +129,9 @@ def test_together_with_others(often: Path) -> None:
     (piece,) = transcriber.pieces(0, Audio(samples, miniature.RATE))
     ((_, found),) = both.hear([piece])
     hearings = Hearings(3, transcriber.windows.grid)
+    ((_, accompanied),) = both.hear([replace(piece, after=samples)])
+    expected = mean([hearings(samples, each, after=samples) for each in (own, other)])  # type: ignore[arg-type]
+    assert np.array_equal(accompanied, expected) and not np.array_equal(accompanied, found)
     assert np.array_equal(found, mean([hearings(samples, own), hearings(samples, other)]))
     turned = hearings(
         samples, lambda waves: [mean([*pair]) for pair in zip(own(waves), other(waves), strict=True)]

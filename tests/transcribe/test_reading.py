@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,11 +206,26 @@ def test_what_is_far_is_no_company_and_is_not_waited_for() -> None:
             len(next(pieces_of(3, sound, RATE, WINDOWS, lambda _: watched(), company=company)).samples) == 50
         )
         assert len(taken) == needed
-    assert [len(each.samples) for each in in_company([first, far, second, last], company=False)] == [
-        50,
-        60,
-        0,
-    ]
+    plain = in_company([first, far, second, last], company=False)
+    assert [len(each.samples) for each in plain] == [50, 60, 0]
+
+
+def test_what_overlaps_waits_for_nothing() -> None:
+    """Of speech without a pause every window comes when it is cut off: the next one is no company for it."""
+    taken = 0
+
+    def watched() -> Iterator[Stretch]:
+        nonlocal taken
+        for stretch in stretches_of(50, 60, 70):
+            taken += 1
+            yield replace(stretch, overlaps=not stretch.last)
+
+    sound = Audio(np.zeros(3 * RATE, np.float32), RATE)
+    pieces = pieces_of(3, sound, RATE, WINDOWS, lambda _: watched(), company=True)
+    for number, piece in enumerate(pieces, 1):
+        assert taken == number or piece.last
+        assert not len(piece.before) and not len(piece.after)
+    assert taken == 4
 
 
 def test_files_are_read_no_further_ahead_than_needed(tmp_path: Path) -> None:

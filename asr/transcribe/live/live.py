@@ -97,6 +97,7 @@ class Live:
         self._from = 0  # where its hearing begins: after a cut, before its beginning
         self._ended = 0  # the utterance before it
         self._before = NOTHING  # sound of that one, in whose company this one may be heard
+        self._said = 0  # where its speech ended
         self._heard_to = 0  # what the last partial has heard
         self._due = 0  # the next one, not before
         self._fed = 0  # samples at `sample_rate`
@@ -182,7 +183,7 @@ class Live:
             lead = max(self._spoken.begun - self._samples(LEAD), self._ended)
             self._begin = self._from = self._sound.begin_of_noise(lead, self._spoken.begun)
             self._due = self._spoken.begun + self._samples(self.interval)
-            if self._spoken.begun - self._ended >= self._samples(PauseSettings.far):
+            if self._spoken.begun - self._said >= self._samples(PauseSettings.far):
                 self._before = NOTHING
             self._heard_to = self._begin
 
@@ -204,7 +205,7 @@ class Live:
         end = max(self._spoken.until + trail, begin + self._transcriber.windows.grid)
         end = self._sound.end_of_noise(begin, min(end, now))
         heard = self._listen_again(end)
-        self._ended = end
+        self._ended, self._said = end, self._spoken.until
         if self._transcriber.hearings > 1:
             self._before = self._sound.between(self._from, end)[-self._samples(COMPANY) :].copy()
         text, words = self._read(heard, begin, end)
