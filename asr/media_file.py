@@ -171,12 +171,22 @@ class MediaSound:
                     for silence in _silence(round(gap * self._rate), channels):
                         position += len(silence)
                         yield silence
-            samples = _samples(frame.to_ndarray(), frame.format, channels)
+            samples = _samples(self._array(frame), frame.format, channels)
             if (end := self._end()) is not None:
                 samples = samples[: max(0, end - position)]
             position += len(samples)
             yield samples
         self._refuse_cut_off(position)
+
+    def _array(self, frame: Any) -> npt.NDArray[Any]:
+        try:
+            found: npt.NDArray[Any] = frame.to_ndarray()
+        except ValueError:  # PyAV has none for samples of 64 bits
+            raise AudioError(
+                f"{self._name}: its samples are of a form that cannot be read ({frame.format.name}); convert it to WAV "
+                "of 16 bits"
+            ) from None
+        return found
 
     def _raw(self) -> Iterator[Any]:
         try:

@@ -1,6 +1,7 @@
 """What libsndfile does not read: M4A, WebM, AMR, videos, written here by PyAV and compared with what went in."""
 
 import io
+import struct
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from asr.audio import Shape, Track, read_audio, shape_of, stream_audio
 from asr.audio_length import find_extent
 from asr.errors import AudioError
+from asr.media_file import MediaSound
 
 SECONDS = 2.5
 
@@ -147,6 +149,23 @@ def test_a_video_without_sound(tmp_path: Path) -> None:
         out.mux(stream.encode(None))
     with pytest.raises(AudioError, match="this MP4 file holds no sound"):
         read_audio(tmp_path / "made")
+
+
+def test_samples_of_64_bits(tmp_path: Path) -> None:
+    """PyAV decodes them and has no array for them."""
+    sound = np.arange(800, dtype="<i8").tobytes()
+    form = struct.pack("<HHIIHH", 1, 1, 8_000, 64_000, 8, 64)
+    chunks = (
+        b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(sound)) + sound
+    )
+    path = tmp_path / "made.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+    for source in (path, io.BytesIO(path.read_bytes())):
+        with pytest.raises(AudioError):
+            list(stream_audio(source))
+    says = r"of a form that cannot be read \(s64\); convert it to WAV of 16 bits"
+    with path.open("rb") as file, pytest.raises(AudioError, match=says):
+        MediaSound(file, "WAV", "made.wav")
 
 
 CUT = [
