@@ -71,7 +71,7 @@ class Hearings:
             return hear([waveform])[0]
         placed = self.placed(waveform, before, after)
         heard: list[LogProbs] = []
-        for length in {len(each.samples): None for each in placed}:  # in their order; a set has none
+        for length in sorted({len(each.samples) for each in placed}):
             alike = [each for each in placed if len(each.samples) == length]
             found = hear([each.samples for each in alike])
             # What is beside the waveform is dropped: one output of mirrored sound at least.
@@ -85,15 +85,15 @@ class Hearings:
         for number in range(self.count):
             step = round((number - middle) * self.grid / self.count)
             with_before, with_after = IN_COMPANY[number % len(IN_COMPANY)]
-            company = before if with_before else NOTHING, after if with_after else NOTHING
-            heads, tails = self._outputs(company[0], step), self._outputs(company[1], -step)
+            ahead, behind = before if with_before else NOTHING, after if with_after else NOTHING
+            heads, tails = self._outputs(ahead, step), self._outputs(behind, -step)
             spare = (heads + len(waveform) // self.grid + tails) % EVEN
-            if with_before and heads - spare >= EVEN:
+            if heads - spare >= EVEN:
                 heads -= spare
-            elif with_after and tails - spare >= EVEN:
+            elif tails - spare >= EVEN:
                 tails -= spare
-            head = self._ahead(waveform, company[0], self.grid * heads + step)
-            tail = self._ahead(waveform[::-1], company[1][::-1], self.grid * tails - step)[::-1]
+            head = self._ahead(waveform, ahead, self.grid * heads + step)
+            tail = self._ahead(waveform[::-1], behind[::-1], self.grid * tails - step)[::-1]
             samples = np.concatenate([head, waveform, tail], dtype=np.float32)
             found.append(Placed(samples, heads, tails))
         return found
@@ -107,4 +107,4 @@ class Hearings:
         """What is put ahead of the waveform: the end of its company, or its own beginning mirrored."""
         if len(company) >= size:
             return company[len(company) - size :]
-        return np.pad(waveform, (size, 0), mode="symmetric")[:size]
+        return np.pad(waveform[:size], (size, 0), mode="symmetric")[:size]

@@ -94,8 +94,8 @@ class _Cutting:
         self._long, self._short, self._least = map(
             self._samples, (settings.long, settings.short, settings.least)
         )
-        self._brief, self._near, self._click = map(
-            self._samples, (settings.brief, settings.near, settings.click)
+        self._brief, self._near, self._far, self._click = map(
+            self._samples, (settings.brief, settings.near, settings.far, settings.click)
         )
         self._held: Samples = NOTHING
         self._first = 0  # place of the first sample that is held
@@ -103,7 +103,6 @@ class _Cutting:
         self._begin: int | None = None  # of the stretch that is not cut off yet
         self._spoken = 0  # up to where there was speech in it
         self._speech = 0  # samples of speech in it
-        self._far = self._samples(settings.far)
         self._said = 0  # up to where there was speech in the last stretch
         self._told = True  # that this is long ago, or there was none yet
         self._ended = False  # whether a pause follows on it, of which it may have a part

@@ -120,24 +120,22 @@ def _in_company(stretches: Iterator[Stretch], most: int) -> Iterator[tuple[Stret
     if not most:
         yield from ((stretch, NOTHING, NOTHING) for stretch in stretches)
         return
-    before, held = NOTHING, None
-    while True:
-        try:
-            stretch = next(stretches, None)
-        except Exception:  # whatever it is: what was read before can be heard
+    before: Samples = NOTHING
+    held: Stretch | None = None
+    try:
+        for stretch in stretches:
             if held is not None:
-                yield held, before, NOTHING
-            raise
+                ready, held = held, None  # nothing is held where this generator may be closed
+                yield ready, before, stretch.samples[:most]
+                before = ready.samples[-most:]
+            if stretch.overlaps:
+                yield stretch, before, NOTHING
+                before = NOTHING
+            else:
+                held = stretch
+    finally:  # also where reading broke off: what was read before can be heard
         if held is not None:
-            yield held, before, NOTHING if stretch is None else stretch.samples[:most]
-            before, held = held.samples[-most:], None
-        if stretch is None:
-            return
-        if stretch.overlaps:
-            yield stretch, before, NOTHING
-            before = NOTHING
-        else:
-            held = stretch
+            yield held, before, NOTHING
 
 
 def read_ahead(

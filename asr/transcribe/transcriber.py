@@ -201,8 +201,9 @@ class Transcriber:
         """
         pauses = self._pauses if self._at_pauses else None
         whole = self.segmentation != "pauses"
-        company = self.hearings > 1
-        return pieces_of(number, source, self.sample_rate, self.windows, pauses, whole, company)
+        return pieces_of(
+            number, source, self.sample_rate, self.windows, pauses, whole, company=self.hearings > 1
+        )
 
     def hear(self, pieces: list[Piece]) -> Heard:
         """Log-probs of each piece, of any files, computed as one batch where that cannot change a transcript."""

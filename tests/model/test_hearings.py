@@ -15,12 +15,7 @@ from asr.sound_file import Samples
 from asr.transcribe.hear import LogProbs, posteriors
 
 FRONT_END = FrontEnd(sample_rate=8_000, mels=16)
-MODEL = Model(
-    convolutions=(Convolution(channels=4, stride=(2, 2)), Convolution(channels=4, stride=(2, 2))),
-    projection=8,
-    hidden=8,
-    layers=1,
-)
+MODEL = Model(convolutions=(Convolution(channels=4, stride=(2, 2)),) * 2, projection=8, hidden=8, layers=1)
 GRID = 320  # samples: four frames of 10 ms at 8 kHz
 
 

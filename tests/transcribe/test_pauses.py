@@ -180,9 +180,8 @@ def test_little_is_held(spans: list[tuple[int, int]], monkeypatch: pytest.Monkey
     for stretch in Pauses(Knowing(spans), RATE, WINDOWS)(blocks):  # type: ignore[arg-type]
         stretches += 1
         heard += len(stretch.samples)
-    assert (
-        stretches == [1, 1_200, 1_002][(len(spans) > 0) + (len(spans) > 1)]
-    )  # the end, and much quiet before it
+    # One more than those with speech: the end; and much quiet before it.
+    assert stretches == [1, 1_200, 1_002][(len(spans) > 0) + (len(spans) > 1)]
     window = WINDOWS.step + WINDOWS.overlap
     assert most <= window + round(pauses.BLOCK * RATE) + 32 + 300
 

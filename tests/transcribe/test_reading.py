@@ -1,5 +1,6 @@
 """Pieces of sound, their groups and batches."""
 
+import gc
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -180,6 +181,26 @@ def test_what_was_read_before_it_broke_off_is_heard(error: type[Exception]) -> N
     else:
         with pytest.raises(error, match="no more of it"):
             next(pieces)
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3])
+def test_whoever_has_heard_enough_may_close_it(taken: int) -> None:
+    """At any piece: the one that is held is not given then, and the source is closed, too."""
+    closed = False
+
+    def watched() -> Iterator[Stretch]:
+        nonlocal closed
+        try:
+            yield from stretches_of(50, 60, 70, overlapping=2)
+        finally:
+            closed = True
+
+    sound = Audio(np.zeros(3 * RATE, np.float32), RATE)
+    pieces = pieces_of(3, sound, RATE, WINDOWS, lambda _: watched(), company=True)
+    assert len(list(itertools.islice(pieces, taken))) == taken
+    pieces.close()  # type: ignore[attr-defined]
+    gc.collect()
+    assert closed
 
 
 def test_what_is_far_is_no_company_and_is_not_waited_for() -> None:
